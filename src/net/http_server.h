@@ -1,0 +1,90 @@
+// The HTTP/1.1 server: listeners (TCP, TLS, unix socket), limits, keep-alive, streaming bodies.
+// It knows bytes and no resource. Coroutines stay behind this header: handlers are ordinary code.
+//
+// Per request: the head arrives → Application::Start() makes a RequestHandler → OnBody() for each
+// piece in order → OnEnd() returns the response. Nothing buffers a whole body unless the handler does.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "net/http_message.h"
+
+namespace hodei::net {
+
+// Handles one request. Calls never overlap, but may come from different threads.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  // Where this handler's calls run: kInline on the I/O thread (must not block beyond a cached
+  // point read), kPool on the bounded worker pool.
+  enum class Where { kInline, kPool };
+  virtual Where where() const { return Where::kPool; }
+  // The next piece of the body. An error ends the request: the server answers with OnError()'s
+  // response and closes the connection after draining a bounded amount.
+  virtual Status OnBody(std::string_view piece) = 0;
+  // The body is complete.
+  virtual HttpResponse OnEnd() = 0;
+  // The body could not be taken: OnBody()'s error, over-limit, or malformed chunking.
+  virtual HttpResponse OnError(const Status& status) = 0;
+  // The peer went away before the body was complete. No response can be sent.
+  virtual void OnAbort() {}
+};
+
+class Application {
+ public:
+  virtual ~Application() = default;
+  // Called on the I/O thread with a complete, well-formed head; must not block. May return a
+  // handler that only knows the error to answer. Never null.
+  virtual std::unique_ptr<RequestHandler> Start(const RequestHead& head) = 0;
+  // The body of the error responses that the server itself makes (malformed head, 431, 503 …).
+  virtual HttpResponse TransportError(int http_status, const std::string& message) = 0;
+};
+
+// A handler that collects a body of at most `limit_bytes`, then calls `handle` once.
+std::unique_ptr<RequestHandler> CollectBody(
+    size_t limit_bytes, RequestHandler::Where where,
+    std::function<HttpResponse(std::string body)> handle,
+    std::function<HttpResponse(const Status&)> error);
+
+struct ServerOptions {
+  int io_threads = 1;
+  int pool_threads = 16;
+  size_t head_limit_bytes = 64 * 1024;           // more: 431
+  size_t target_limit_bytes = 32 * 1024;         // more: 414
+  size_t body_piece_bytes = 256 * 1024;
+  size_t connection_limit = 10'000;              // more: refused with 503 and closed
+  size_t pool_queue_limit = 4096;                // more: 503 with Retry-After
+  std::chrono::milliseconds head_deadline{15'000};    // slowloris: whole head within
+  std::chrono::milliseconds idle_deadline{75'000};    // keep-alive
+  std::chrono::milliseconds body_piece_deadline{60'000};
+};
+
+struct TlsFiles {
+  std::string certificate_chain_pem;
+  std::string private_key_pem;
+};
+
+class HttpServer {
+ public:
+  // `application` must outlive the server.
+  static Result<std::unique_ptr<HttpServer>> Create(const ServerOptions& options,
+                                                    Application* application);
+  virtual ~HttpServer() = default;
+  // Binds and listens; returns the bound port (`port` 0 chooses one). Before Start() only.
+  virtual Result<uint16_t> ListenTcp(const std::string& address, uint16_t port) = 0;
+  virtual Result<uint16_t> ListenTls(const std::string& address, uint16_t port,
+                                     const TlsFiles& tls) = 0;
+  // Replaces a stale socket file. Requests arrive with peer.from_job set.
+  virtual Status ListenUnix(const std::string& path, mode_t mode) = 0;
+  virtual Status Start() = 0;
+  // Stops accepting, lets running requests finish within `grace`, then closes. Idempotent.
+  virtual void Stop(std::chrono::milliseconds grace) = 0;
+  // New TLS files for later handshakes; the old ones stay when the new are bad.
+  virtual Status ReloadTls(const TlsFiles& tls) = 0;
+};
+
+}  // namespace hodei::net
