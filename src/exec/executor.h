@@ -3,6 +3,7 @@
 // may be repeated after a restart, and List() after a restart tells the truth.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,6 +31,9 @@ struct Resources {
   std::vector<std::string> gpus;      // device ids from Capabilities
 };
 
+// Where a replica finds this server's API, inside its own network namespace.
+inline constexpr char kJobApiAddress[] = "127.0.0.1:8380";
+
 enum class Egress { kNone, kInternet };
 
 // Replicas with the same network group reach each other by host name on any port, and nobody else
@@ -53,6 +57,10 @@ struct ReplicaSpec {
   // Folder for log segments, made by the caller; the executor writes `segment-*.log` (base/log_frame)
   // there and nothing else.
   std::string log_dir;
+  // Host folder that holds `api.sock`, bound read-only at /run/hodei (the folder, so that a socket
+  // made anew after a server restart is seen). A forwarder inside the sandbox listens on
+  // kJobApiAddress and passes bytes to that socket. Empty: no API.
+  std::string api_socket_dir;
   std::chrono::milliseconds stop_grace{10'000};  // between SIGTERM and SIGKILL
   // The job's log quota: output beyond it is counted and dropped, the program is never blocked.
   int64_t log_bytes_limit = 1LL << 30;

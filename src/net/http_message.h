@@ -34,9 +34,9 @@ class Headers {
 };
 
 struct Peer {
-  std::string address;      // "127.0.0.1:5124", or "unix" for the jobs' socket
+  std::string address;       // "127.0.0.1:5124", or "unix"
   bool tls = false;
-  bool from_job = false;    // arrived over the unix socket that sandboxes reach
+  std::string socket_label;  // the label of the unix socket it came through; empty for TCP
 };
 
 struct RequestHead {

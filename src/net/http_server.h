@@ -78,8 +78,12 @@ class HttpServer {
   virtual Result<uint16_t> ListenTcp(const std::string& address, uint16_t port) = 0;
   virtual Result<uint16_t> ListenTls(const std::string& address, uint16_t port,
                                      const TlsFiles& tls) = 0;
-  // Replaces a stale socket file. Requests arrive with peer.from_job set.
-  virtual Status ListenUnix(const std::string& path, mode_t mode) = 0;
+  // Listens on a unix socket at `path`, replacing a stale socket file. Requests carry `label` in
+  // peer.socket_label: each running job has a socket of its own, and the label says which job is
+  // speaking. May be called before and after Start(), for up to a few thousand sockets.
+  virtual Status ListenUnix(const std::string& path, mode_t mode, const std::string& label) = 0;
+  // Stops listening there, closes its connections and removes the socket file. OK when unknown.
+  virtual Status CloseUnix(const std::string& label) = 0;
   virtual Status Start() = 0;
   // Stops accepting, lets running requests finish within `grace`, then closes. Idempotent.
   virtual void Stop(std::chrono::milliseconds grace) = 0;
