@@ -1,0 +1,253 @@
+// Buckets and objects: bytes under (bucket, name, generation), with Cloud Storage's semantics.
+//
+// Strong consistency: what a call acknowledged, every later call sees, also after a crash. An
+// object appears whole or not at all; readers of an overwritten or deleted object keep the bytes
+// they opened. Generations grow strictly over the whole store. Names are keys and never paths.
+//
+// Thread-safe. Calls block (disk); commits that run at the same time share one disk sync.
+//
+// Errors carry Cloud Storage's reason word: NOT_FOUND "notFound"; FAILED_PRECONDITION
+// "conditionNotMet" (412), or "notModified" for an unmet ...not_match of a read (304);
+// ALREADY_EXISTS and ABORTED "conflict" (409); INVALID_ARGUMENT "invalid"; PERMISSION_DENIED
+// "forbidden" for holds and retention; RESOURCE_EXHAUSTED when the disk is full or a cap is hit;
+// DATA_LOSS when stored bytes no longer match their checksum.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "google/storage/v1/storage.pb.h"
+#include "sys/unique_fd.h"
+
+namespace hodei::store {
+
+using google::storage::v1::Bucket;
+using google::storage::v1::Object;
+
+// Absent fields ask nothing. Evaluated together with the change they guard.
+struct Preconditions {
+  std::optional<int64_t> if_generation_match;  // 0: there must be no live object
+  std::optional<int64_t> if_generation_not_match;
+  std::optional<int64_t> if_metageneration_match;
+  std::optional<int64_t> if_metageneration_not_match;
+};
+
+// What the writer of the bytes says they hash to.
+struct ExpectedContent {
+  std::string md5;  // 16 raw bytes, or empty
+  std::optional<uint32_t> crc32c;
+  std::optional<uint64_t> size;
+};
+
+// `first`..`last` inclusive, as HTTP ranges are; clipped to the object.
+struct ByteRange {
+  uint64_t first = 0;
+  uint64_t last = UINT64_MAX;
+};
+
+// A part of a file the kernel can send by itself. The bytes stay while the descriptor is open,
+// whatever happens to the object.
+struct FileSlice {
+  UniqueFd fd;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+
+// An opened object: what it is, and its bytes: held (small objects, checked against their CRC) or
+// as a slice of a file.
+struct OpenedObject {
+  Object object;
+  std::variant<std::string, FileSlice> content;
+};
+
+struct ListBucketsOptions {
+  std::string project_id;
+  std::string prefix;
+  size_t limit = 1000;     // 1..1000
+  std::string page_token;  // INVALID_ARGUMENT when not one of ours
+};
+
+struct ListBucketsPage {
+  std::vector<Bucket> buckets;  // by name
+  std::string next_page_token;  // empty on the last page
+};
+
+struct ListObjectsOptions {
+  std::string prefix;
+  std::string delimiter;
+  bool include_trailing_delimiter = false;
+  std::string start_offset;  // name >= it
+  std::string end_offset;    // name < it, when not empty
+  std::string match_glob;    // empty matches all; a bad pattern is INVALID_ARGUMENT
+  bool versions = false;     // also noncurrent generations
+  size_t limit = 1000;       // items + prefixes, 1..1000
+  std::string page_token;
+};
+
+struct ListObjectsPage {
+  std::vector<Object> items;          // by bytes of the name, then by generation
+  std::vector<std::string> prefixes;  // sorted, unique
+  // Empty on the last page. A page may be short of the limit, even empty, when this is not.
+  std::string next_page_token;
+};
+
+// A new object's bytes on their way in. One thread at a time. Destruction without a successful
+// Commit() leaves nothing.
+class ObjectWriter {
+ public:
+  virtual ~ObjectWriter() = default;
+  virtual Status Append(std::string_view bytes) = 0;
+  virtual uint64_t size() const = 0;
+  // Makes the bytes the live generation of metadata.bucket()/metadata.name(), durably. Taken from
+  // `metadata`: content headers, custom metadata, storage class, holds, custom time, settings; the
+  // rest is set here. Once only. INVALID_ARGUMENT when the bytes are not what `expected` says.
+  virtual Result<Object> Commit(const Object& metadata, const Preconditions& preconditions,
+                                const ExpectedContent& expected) = 0;
+};
+
+struct UploadStart {
+  std::string principal;  // only this principal may go on with it
+  Object object;          // bucket and name set; as for ObjectWriter::Commit
+  Preconditions preconditions;
+  ExpectedContent expected;
+};
+
+struct UploadStatus {
+  uint64_t stored_bytes = 0;           // durable prefix
+  std::optional<uint64_t> total_size;  // when the start declared it
+  std::optional<Object> object;        // when finished
+};
+
+// Seven days after its start an unfinished upload is gone; 10,000 may be open (RESOURCE_EXHAUSTED).
+inline constexpr std::chrono::hours kUploadLifetime{7 * 24};
+inline constexpr size_t kOpenUploadLimit = 10'000;
+inline constexpr size_t kComposeSourceLimit = 32;
+inline constexpr uint64_t kObjectSizeLimit = 5ULL << 40;
+
+struct ComposeSource {
+  std::string name;
+  std::optional<int64_t> generation;
+  std::optional<int64_t> if_generation_match;
+};
+
+struct CopySource {
+  std::string bucket;
+  std::string name;
+  std::optional<int64_t> generation;
+  Preconditions preconditions;
+};
+
+// What Fsck() found. `problems` are sentences for a person; empty means index and disk agree.
+struct FsckReport {
+  uint64_t objects = 0;
+  uint64_t contents = 0;
+  uint64_t bytes = 0;
+  std::vector<std::string> problems;
+};
+
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  // `bucket.name` must be valid and free (ALREADY_EXISTS "conflict"). Sets generation,
+  // metageneration, times and defaults (location "US", class "STANDARD").
+  virtual Result<Bucket> CreateBucket(const Bucket& bucket) = 0;
+  virtual Result<Bucket> GetBucket(std::string_view name) = 0;
+  virtual Result<ListBucketsPage> ListBuckets(const ListBucketsOptions& options) = 0;
+  // Runs `edit` on the stored bucket inside the commit; name, owner, generation, metageneration and
+  // times are put right afterwards. An error of `edit` leaves the bucket as it was. `edit` must be
+  // quick and must not call the store.
+  virtual Result<Bucket> UpdateBucket(std::string_view name, const Preconditions& preconditions,
+                                      const std::function<Status(Bucket*)>& edit) = 0;
+  // ABORTED "conflict" when any generation of any object is in it.
+  virtual Status DeleteBucket(std::string_view name, const Preconditions& preconditions) = 0;
+
+  // The live generation, or the given one even if noncurrent.
+  virtual Result<Object> GetObject(std::string_view bucket, std::string_view name,
+                                   std::optional<int64_t> generation = std::nullopt,
+                                   const Preconditions& preconditions = {}) = 0;
+  virtual Result<ListObjectsPage> ListObjects(std::string_view bucket,
+                                              const ListObjectsOptions& options) = 0;
+  // OUT_OF_RANGE "requestedRangeNotSatisfiable" when range.first is at or past the end of a
+  // non-empty range request.
+  virtual Result<OpenedObject> OpenObject(std::string_view bucket, std::string_view name,
+                                          std::optional<int64_t> generation = std::nullopt,
+                                          const Preconditions& preconditions = {},
+                                          std::optional<ByteRange> range = std::nullopt) = 0;
+  // Writes the object's bytes into a new file at `host_path`, which must be a path of our own
+  // making; ALREADY_EXISTS when it is there. Not synced.
+  virtual Status CopyToFile(std::string_view bucket, std::string_view name,
+                            std::optional<int64_t> generation, const std::string& host_path) = 0;
+  virtual Result<std::unique_ptr<ObjectWriter>> NewWriter() = 0;
+  // As UpdateBucket. Only what ObjectWriter::Commit takes from metadata can be changed.
+  virtual Result<Object> UpdateObject(std::string_view bucket, std::string_view name,
+                                      std::optional<int64_t> generation,
+                                      const Preconditions& preconditions,
+                                      const std::function<Status(Object*)>& edit) = 0;
+  // With versioning on and no generation given, the live generation becomes noncurrent; otherwise
+  // it is gone and its bytes are freed when nothing else uses them.
+  virtual Status DeleteObject(std::string_view bucket, std::string_view name,
+                              std::optional<int64_t> generation,
+                              const Preconditions& preconditions) = 0;
+  // The concatenation of 1..32 objects of destination.bucket(). Has no md5.
+  virtual Result<Object> ComposeObject(const Object& destination,
+                                       const std::vector<ComposeSource>& sources,
+                                       const Preconditions& preconditions) = 0;
+  // A new generation of bucket/name with the same bytes, at no cost in bytes. With `metadata` its
+  // content headers and custom metadata replace the source's.
+  virtual Result<Object> CopyObject(const CopySource& source, std::string_view bucket,
+                                    std::string_view name, const std::optional<Object>& metadata,
+                                    const Preconditions& preconditions) = 0;
+  // The same and the source's live generation deleted, in one commit, within one bucket.
+  virtual Result<Object> MoveObject(const CopySource& source, std::string_view name,
+                                    const Preconditions& preconditions) = 0;
+
+  // Resumable uploads; all survive a restart. The id has more than 128 random bits. For a stranger
+  // or an unknown or expired id every call is NOT_FOUND; after a cancel too.
+  virtual Result<std::string> StartUpload(const UploadStart& start) = 0;
+  virtual Result<UploadStatus> GetUpload(std::string_view id, std::string_view principal) = 0;
+  // What the upload was started with.
+  virtual Result<UploadStart> DescribeUpload(std::string_view id, std::string_view principal) = 0;
+  // Bytes that belong at `offset`. What is stored already is skipped; OUT_OF_RANGE when `offset` is
+  // past the stored end (never a hole). Not durable until GetUpload or FinishUpload returns.
+  virtual Status AppendUpload(std::string_view id, std::string_view principal, uint64_t offset,
+                              std::string_view bytes) = 0;
+  // Makes exactly `total_size` stored bytes the object; OUT_OF_RANGE when there are fewer or more.
+  // Repeated after success it returns the same object. `expected` adds to the start's. A wrong hash
+  // ends the upload.
+  virtual Result<Object> FinishUpload(std::string_view id, std::string_view principal,
+                                      uint64_t total_size, const ExpectedContent& expected) = 0;
+  virtual Status CancelUpload(std::string_view id, std::string_view principal) = 0;
+  // Drops expired uploads and frees space nobody refers to. Called now and then by the server.
+  virtual Status Sweep() = 0;
+
+  // Compares every content's size and CRC with the index, reference counts with references, and
+  // the disk with both. Slow: reads everything. Uploads may go on meanwhile.
+  virtual Result<FsckReport> Fsck() = 0;
+};
+
+struct LocalObjectStoreOptions {
+  std::string directory;  // created when missing; ours alone
+  const Clock* clock = &SystemClock();
+  // Objects up to this many bytes share append-only segment files.
+  uint64_t small_object_bytes = 64 * 1024;
+  // A segment is closed when it has grown past this.
+  uint64_t segment_bytes = 256ULL << 20;
+};
+
+// FAILED_PRECONDITION for a second process or a newer schema, DATA_LOSS for a damaged index, each
+// saying what to do. Removes what an earlier crash left half done.
+Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStoreOptions& options);
+// For --ephemeral and as the fake: everything in memory.
+std::unique_ptr<ObjectStore> MakeMemoryObjectStore(const Clock* clock = &SystemClock());
+
+}  // namespace hodei::store
