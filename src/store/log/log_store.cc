@@ -1,0 +1,449 @@
+#include "store/log/log_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <queue>
+#include <set>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "base/digest.h"
+#include "base/log_frame.h"
+#include "store/log/change_watch.h"
+#include "store/log/filter.h"
+#include "store/log/log_entry.h"
+#include "store/log/source_cursor.h"
+#include "store/log/source_registry.h"
+#include "sys/file.h"
+
+namespace hodei::store {
+namespace {
+
+using google::logging::v2::LogEntry;
+using SourcePtr = std::shared_ptr<OpenSource>;
+using JobKey = std::pair<std::string, std::string>;  // project, job id
+
+constexpr size_t kServiceWritersMax = 256;
+constexpr size_t kFollowBytes = 1 << 20;
+
+// Wakes followers of a job. Shared with them, because they may outlive a notification in flight.
+struct FollowerState {
+  std::mutex mutex;
+  uint64_t events = 0;       // guarded by mutex
+  uint64_t events_seen = 0;  // guarded by mutex; at the start of the last Take()
+  std::function<void()> ready;
+
+  void Notify() {
+    std::function<void()> call;
+    {
+      std::lock_guard lock(mutex);
+      ++events;
+      call.swap(ready);
+    }
+    if (call) call();
+  }
+};
+
+// Appends a job's service entries.
+class ServiceWriter {
+ public:
+  static Result<std::unique_ptr<ServiceWriter>> Open(OpenSource* source);
+  Status Append(WallTime now, LogSeverity severity, std::string_view text);
+
+ private:
+  std::mutex mutex_;
+  UniqueFd fd_;
+  uint64_t seq_ = 0;
+  WallTime last_;
+};
+
+class DiskLogStore : public LogStore {
+ public:
+  explicit DiskLogStore(const Clock& clock, std::string dir)
+      : clock_(clock), dir_(std::move(dir)) {}
+
+  Status Init();
+  Status AddSource(const LogSource& source) override;
+  Status AppendService(const std::string& project, const std::string& job_id, LogSeverity severity,
+                       std::string_view text) override;
+  Result<LogPage> Query(const LogQuery& query) override;
+  std::vector<std::string> TaskNames(const std::string& project) override;
+  Result<std::vector<std::string>> TailOf(const std::string& source_id, size_t lines,
+                                          size_t limit_bytes) override;
+  Result<std::unique_ptr<LogFollower>> Follow(const std::string& project, const std::string& job_id,
+                                              const std::vector<std::string>& resume) override;
+
+  std::vector<SourcePtr> SourcesOfJob(const JobKey& job);
+  Status Register(const JobKey& job, const std::shared_ptr<FollowerState>& state);
+  void Unregister(const JobKey& job, const std::shared_ptr<FollowerState>& state);
+
+ private:
+  void Insert(const LogSource& source);
+  std::vector<SourcePtr> Candidates(const LogQuery& query, const FilterBounds& bounds);
+  Result<std::shared_ptr<ServiceWriter>> WriterOf(const JobKey& job);
+  void Changed(const std::string& dir);
+
+  const Clock& clock_;
+  const std::string dir_;
+  std::shared_mutex mutex_;
+  std::unique_ptr<SourceRegistry> registry_;          // guarded by mutex_
+  std::unordered_map<std::string, SourcePtr> by_id_;  // guarded by mutex_
+  std::map<JobKey, std::vector<SourcePtr>> by_job_;   // guarded by mutex_
+  std::mutex followers_mutex_;
+  std::map<JobKey, std::set<std::shared_ptr<FollowerState>>> followers_;
+  std::map<std::string, JobKey> watched_dirs_;
+  std::mutex writers_mutex_;
+  std::map<JobKey, std::shared_ptr<ServiceWriter>> writers_;
+  std::unique_ptr<ChangeWatch> watch_;  // last: its thread calls into the rest
+};
+
+class DiskFollower : public LogFollower {
+ public:
+  DiskFollower(DiskLogStore* store, JobKey job, std::map<std::string, uint64_t> positions)
+      : store_(store),
+        job_(std::move(job)),
+        positions_(std::move(positions)),
+        state_(std::make_shared<FollowerState>()) {}
+  ~DiskFollower() override {
+    {
+      std::lock_guard lock(state_->mutex);
+      state_->ready = nullptr;
+    }
+    store_->Unregister(job_, state_);
+  }
+
+  Status Init() { return store_->Register(job_, state_); }
+
+  Result<std::vector<LogEntry>> Take(size_t limit) override {
+    {
+      std::lock_guard lock(state_->mutex);
+      state_->events_seen = state_->events;
+    }
+    std::vector<LogEntry> entries;
+    for (const SourcePtr& source : store_->SourcesOfJob(job_)) {
+      uint64_t& position = positions_[source->short_name];
+      ASSIGN_OR_RETURN(const std::vector<LogLine> lines,
+                       source->reader.ReadAfter(position, limit - entries.size(), kFollowBytes));
+      for (const LogLine& line : lines) {
+        entries.push_back(EntryView(source->source, source->short_name, line).ToEntry());
+        position = line.seq;
+      }
+      if (entries.size() >= limit) break;
+    }
+    std::stable_sort(entries.begin(), entries.end(), [](const LogEntry& a, const LogEntry& b) {
+      return std::pair(a.timestamp().seconds(), a.timestamp().nanos()) <
+             std::pair(b.timestamp().seconds(), b.timestamp().nanos());
+    });
+    return entries;
+  }
+
+  void NotifyOnce(std::function<void()> ready) override {
+    {
+      std::lock_guard lock(state_->mutex);
+      if (state_->events == state_->events_seen) {
+        state_->ready = std::move(ready);
+        return;
+      }
+    }
+    ready();
+  }
+
+ private:
+  DiskLogStore* const store_;
+  const JobKey job_;
+  std::map<std::string, uint64_t> positions_;  // by source short name: last seq given
+  std::shared_ptr<FollowerState> state_;
+};
+
+Result<std::unique_ptr<ServiceWriter>> ServiceWriter::Open(OpenSource* source) {
+  auto writer = std::make_unique<ServiceWriter>();
+  ASSIGN_OR_RETURN(const std::vector<LogBlock> blocks, source->reader.Blocks());
+  size_t segment = 1;
+  if (!blocks.empty()) {
+    writer->seq_ = blocks.back().last_seq;
+    writer->last_ = blocks.back().last_time;
+    segment = blocks.back().segment + 2;  // never append after what may be a torn frame
+  }
+  RETURN_IF_ERROR(MakeDirectories(source->source.dir));
+  for (;; ++segment) {
+    const std::string path = fmt::format("{}/segment-{:06}.log", source->source.dir, segment);
+    Result<UniqueFd> fd = OpenFile(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
+    if (fd.status().code() == Code::kAlreadyExists) continue;
+    if (!fd.ok()) return fd.status();
+    writer->fd_ = std::move(*fd);
+    break;
+  }
+  RETURN_IF_ERROR(WriteAll(writer->fd_.get(), kLogMagic));
+  return writer;
+}
+
+Status ServiceWriter::Append(WallTime now, LogSeverity severity, std::string_view text) {
+  std::lock_guard lock(mutex_);
+  last_ = std::max(now, last_ + Nanoseconds(1));
+  std::string frame;
+  AppendLogFrame({.seq = ++seq_,
+                  .time = last_,
+                  .stream = LogStream::kService,
+                  .flags = SeverityToFlags(severity),
+                  .text = text.substr(0, kLogFrameMaxText)},
+                 &frame);
+  return WriteAll(fd_.get(), frame);
+}
+
+Status DiskLogStore::Init() {
+  RETURN_IF_ERROR(MakeDirectories(dir_));
+  const std::string base = dir_.substr(0, dir_.rfind('/'));
+  ASSIGN_OR_RETURN(SourceRegistry registry, SourceRegistry::Open(dir_ + "/sources.log", base));
+  registry_ = std::make_unique<SourceRegistry>(std::move(registry));
+  for (const LogSource& source : registry_->sources()) Insert(source);
+  ASSIGN_OR_RETURN(watch_, ChangeWatch::Create([this](const std::string& dir) { Changed(dir); }));
+  return OkStatus();
+}
+
+void DiskLogStore::Insert(const LogSource& source) {
+  auto open = std::make_shared<OpenSource>(source);
+  by_id_[source.source_id] = open;
+  by_job_[{source.project, source.job_id}].push_back(std::move(open));
+}
+
+Status DiskLogStore::AddSource(const LogSource& source) {
+  const JobKey job(source.project, source.job_id);
+  {
+    std::unique_lock lock(mutex_);
+    if (by_id_.contains(source.source_id)) return OkStatus();
+    RETURN_IF_ERROR(MakeDirectories(source.dir));
+    RETURN_IF_ERROR(registry_->Append(source));
+    Insert(source);
+  }
+  std::lock_guard lock(followers_mutex_);
+  const auto it = followers_.find(job);
+  if (it == followers_.end()) return OkStatus();
+  if (watched_dirs_.emplace(source.dir, job).second) RETURN_IF_ERROR(watch_->Add(source.dir));
+  for (const auto& state : it->second) state->Notify();
+  return OkStatus();
+}
+
+Result<std::shared_ptr<ServiceWriter>> DiskLogStore::WriterOf(const JobKey& job) {
+  std::lock_guard lock(writers_mutex_);
+  if (const auto it = writers_.find(job); it != writers_.end()) return it->second;
+  const std::string id = "service-" + Sha256Hex(job.first + "/" + job.second).substr(0, 32);
+  RETURN_IF_ERROR(AddSource(
+      {job.first, job.second, std::string(kServiceTask), "", id, dir_ + "/service/" + id}));
+  SourcePtr source;
+  {
+    std::shared_lock read(mutex_);
+    source = by_id_.at(id);
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<ServiceWriter> writer, ServiceWriter::Open(source.get()));
+  // Open files are bounded: an evicted writer is opened again, on a new segment, when needed.
+  if (writers_.size() >= kServiceWritersMax) writers_.erase(writers_.begin());
+  return writers_[job] = std::move(writer);
+}
+
+Status DiskLogStore::AppendService(const std::string& project, const std::string& job_id,
+                                   LogSeverity severity, std::string_view text) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServiceWriter> writer, WriterOf({project, job_id}));
+  return writer->Append(clock_.Now(), severity, text);
+}
+
+std::vector<SourcePtr> DiskLogStore::Candidates(const LogQuery& query, const FilterBounds& bounds) {
+  const auto allowed = [](const std::optional<std::vector<std::string>>& set, std::string_view v) {
+    return !set || std::find(set->begin(), set->end(), v) != set->end();
+  };
+  std::vector<SourcePtr> out;
+  if (!allowed(bounds.resource_types, "ml_job")) return out;
+  std::shared_lock lock(mutex_);
+  const auto take = [&](const std::vector<SourcePtr>& sources) {
+    for (const SourcePtr& source : sources) {
+      if (allowed(bounds.task_names, source->source.task_name)) out.push_back(source);
+    }
+  };
+  for (const std::string& project : query.projects) {
+    if (bounds.job_ids) {
+      const std::set<std::string> ids(bounds.job_ids->begin(), bounds.job_ids->end());
+      for (const std::string& id : ids) {
+        if (const auto it = by_job_.find({project, id}); it != by_job_.end()) take(it->second);
+      }
+      continue;
+    }
+    for (auto it = by_job_.lower_bound({project, ""});
+         it != by_job_.end() && it->first.first == project; ++it) {
+      take(it->second);
+    }
+  }
+  return out;
+}
+
+// Orders cursors so that the queue's top is the next line to give.
+struct Later {
+  bool newest_first;
+  bool operator()(const SourceCursor* a, const SourceCursor* b) const {
+    const auto key = [](const SourceCursor* c) {
+      return std::tuple(c->line().time, c->line().seq, std::string_view(c->source().short_name));
+    };
+    return newest_first ? key(a) < key(b) : key(a) > key(b);
+  }
+};
+
+// Whether the line comes after the last one that an earlier page gave.
+bool IsAfter(const LogQuery& query, const LogLine& line, const std::string& short_name) {
+  if (!query.after) return true;
+  const auto& [time, insert_id] = *query.after;
+  if (line.time != time) return query.newest_first ? line.time < time : line.time > time;
+  const std::string id = MakeInsertId(line.seq, short_name);
+  return query.newest_first ? id < insert_id : id > insert_id;
+}
+
+Result<LogPage> DiskLogStore::Query(const LogQuery& query) {
+  if (query.filter.size() > kLogFilterMaxBytes) {
+    return InvalidArgument(
+        fmt::format("filter is longer than {} bytes: shorten it", kLogFilterMaxBytes));
+  }
+  ASSIGN_OR_RETURN(const Filter filter, Filter::Parse(query.filter));
+  WallTime from = filter.bounds().from;
+  WallTime to = filter.bounds().to;
+  if (query.after) (query.newest_first ? to : from) = query.after->first;
+  std::vector<std::unique_ptr<SourceCursor>> cursors;
+  std::priority_queue<SourceCursor*, std::vector<SourceCursor*>, Later> queue(
+      Later{query.newest_first});
+  for (SourcePtr& source : Candidates(query, filter.bounds())) {
+    cursors.push_back(
+        std::make_unique<SourceCursor>(std::move(source), from, to, query.newest_first));
+    ASSIGN_OR_RETURN(const bool any, cursors.back()->Start());
+    if (any) queue.push(cursors.back().get());
+  }
+  LogPage page;
+  const size_t limit = std::min(query.limit, kLogQueryMaxLimit);
+  std::pair<WallTime, std::string> last;
+  for (size_t scanned = 0; !queue.empty(); ++scanned) {
+    SourceCursor* cursor = queue.top();
+    const LogLine& line = cursor->line();
+    const std::string& short_name = cursor->source().short_name;
+    const EntryView view(cursor->source().source, short_name, line);
+    const bool wanted = IsAfter(query, line, short_name) && filter.Matches(view);
+    if ((wanted && page.entries.size() == limit) || scanned == kLogQueryScanLines) {
+      page.next = last;
+      return page;
+    }
+    if (wanted) page.entries.push_back(view.ToEntry());
+    last = {line.time, MakeInsertId(line.seq, short_name)};
+    queue.pop();
+    ASSIGN_OR_RETURN(const bool any, cursor->Next());
+    if (any) queue.push(cursor);
+  }
+  return page;
+}
+
+std::vector<std::string> DiskLogStore::TaskNames(const std::string& project) {
+  std::shared_lock lock(mutex_);
+  std::set<std::string> names;
+  for (auto it = by_job_.lower_bound({project, ""});
+       it != by_job_.end() && it->first.first == project; ++it) {
+    for (const SourcePtr& source : it->second) names.insert(source->source.task_name);
+  }
+  return {names.begin(), names.end()};
+}
+
+Result<std::vector<std::string>> DiskLogStore::TailOf(const std::string& source_id, size_t lines,
+                                                      size_t limit_bytes) {
+  SourcePtr source;
+  {
+    std::shared_lock lock(mutex_);
+    const auto it = by_id_.find(source_id);
+    if (it == by_id_.end()) return NotFound(fmt::format("no log source '{}'", source_id));
+    source = it->second;
+  }
+  SourceCursor cursor(source, {INT64_MIN}, {INT64_MAX}, true);
+  std::vector<std::string> out;
+  size_t bytes = 0;
+  ASSIGN_OR_RETURN(bool any, cursor.Start());
+  while (any && out.size() < lines) {
+    const EntryView view(source->source, source->short_name, cursor.line());
+    std::string message(
+        view.Field("jsonPayload.message").value_or(view.Field("textPayload").value_or("")));
+    bytes += message.size();
+    if (bytes > limit_bytes && !out.empty()) break;
+    out.push_back(std::move(message));
+    ASSIGN_OR_RETURN(any, cursor.Next());
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+std::vector<SourcePtr> DiskLogStore::SourcesOfJob(const JobKey& job) {
+  std::shared_lock lock(mutex_);
+  const auto it = by_job_.find(job);
+  return it == by_job_.end() ? std::vector<SourcePtr>() : it->second;
+}
+
+Status DiskLogStore::Register(const JobKey& job, const std::shared_ptr<FollowerState>& state) {
+  const std::vector<SourcePtr> sources = SourcesOfJob(job);
+  std::lock_guard lock(followers_mutex_);
+  for (const SourcePtr& source : sources) {
+    if (!watched_dirs_.emplace(source->source.dir, job).second) continue;
+    Status status = watch_->Add(source->source.dir);
+    if (!status.ok()) {
+      watched_dirs_.erase(source->source.dir);
+      return status;
+    }
+  }
+  followers_[job].insert(state);
+  return OkStatus();
+}
+
+void DiskLogStore::Unregister(const JobKey& job, const std::shared_ptr<FollowerState>& state) {
+  std::lock_guard lock(followers_mutex_);
+  const auto it = followers_.find(job);
+  if (it == followers_.end()) return;
+  it->second.erase(state);
+  if (!it->second.empty()) return;
+  followers_.erase(it);
+  std::erase_if(watched_dirs_, [&](const auto& watched) {
+    if (watched.second != job) return false;
+    watch_->Remove(watched.first);
+    return true;
+  });
+}
+
+void DiskLogStore::Changed(const std::string& dir) {
+  std::vector<std::shared_ptr<FollowerState>> states;
+  {
+    std::lock_guard lock(followers_mutex_);
+    const auto watched = watched_dirs_.find(dir);
+    if (watched == watched_dirs_.end()) return;
+    const auto it = followers_.find(watched->second);
+    if (it != followers_.end()) states.assign(it->second.begin(), it->second.end());
+  }
+  for (const auto& state : states) state->Notify();
+}
+
+Result<std::unique_ptr<LogFollower>> DiskLogStore::Follow(const std::string& project,
+                                                          const std::string& job_id,
+                                                          const std::vector<std::string>& resume) {
+  std::map<std::string, uint64_t> positions;
+  for (const std::string& insert_id : resume) {
+    const auto parsed = ParseInsertId(insert_id);
+    if (!parsed) {
+      return InvalidArgument(fmt::format("'{}' is not an insertId of this log", insert_id));
+    }
+    uint64_t& position = positions[parsed->second];
+    position = std::max(position, parsed->first);
+  }
+  auto follower = std::make_unique<DiskFollower>(this, JobKey(project, job_id), positions);
+  RETURN_IF_ERROR(follower->Init());
+  return std::unique_ptr<LogFollower>(std::move(follower));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogStore>> LogStore::Open(const std::string& dir, const Clock& clock) {
+  auto store = std::make_unique<DiskLogStore>(clock, dir);
+  RETURN_IF_ERROR_CTX(store->Init(), "open the log store");
+  return std::unique_ptr<LogStore>(std::move(store));
+}
+
+}  // namespace hodei::store
