@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/encoding.h"
+#include "hodei/api/annotations.pb.h"
 #include "wire/json/field_selection.h"
 #include "wire/json/well_known.h"
 
@@ -129,20 +130,20 @@ void AppendPadded(int64_t value, size_t width, std::string* out) {
   out->append(digits, length);
 }
 
-// ".5", ".123456": 3, 6 or 9 digits, none for 0.
-void AppendFraction(int32_t nanos, std::string* out) {
-  if (nanos == 0) return;
+// ".500", ".123456": at least `digits` of 3, 6 or 9; none where 0 are enough.
+void AppendFraction(int32_t nanos, int digits, std::string* out) {
+  if (nanos == 0 && digits == 0) return;
   *out += '.';
-  if (nanos % 1'000'000 == 0) {
+  if (nanos % 1'000'000 == 0 && digits <= 3) {
     AppendPadded(nanos / 1'000'000, 3, out);
-  } else if (nanos % 1'000 == 0) {
+  } else if (nanos % 1'000 == 0 && digits <= 6) {
     AppendPadded(nanos / 1'000, 6, out);
   } else {
     AppendPadded(nanos, 9, out);
   }
 }
 
-void AppendTimestamp(const google::protobuf::Timestamp& time, std::string* out) {
+void AppendTimestamp(const google::protobuf::Timestamp& time, int digits, std::string* out) {
   using std::chrono::days;
   // Years 0001 to 9999, the range of google.protobuf.Timestamp.
   const int64_t seconds = std::clamp<int64_t>(time.seconds(), -62'135'596'800, 253'402'300'799);
@@ -161,7 +162,7 @@ void AppendTimestamp(const google::protobuf::Timestamp& time, std::string* out) 
   AppendPadded(in_day / 60 % 60, 2, out);
   *out += ':';
   AppendPadded(in_day % 60, 2, out);
-  AppendFraction(std::clamp(time.nanos(), 0, 999'999'999), out);
+  AppendFraction(std::clamp(time.nanos(), 0, 999'999'999), digits, out);
   *out += "Z\"";
 }
 
@@ -170,7 +171,7 @@ void AppendDuration(const google::protobuf::Duration& duration, std::string* out
   if (duration.seconds() < 0 || duration.nanos() < 0) *out += '-';
   constexpr int64_t kSecondsLimit = 315'576'000'000;
   AppendNumber(std::abs(std::clamp(duration.seconds(), -kSecondsLimit, kSecondsLimit)), out);
-  AppendFraction(std::abs(std::clamp(duration.nanos(), -999'999'999, 999'999'999)), out);
+  AppendFraction(std::abs(std::clamp(duration.nanos(), -999'999'999, 999'999'999)), 0, out);
   *out += "s\"";
 }
 
@@ -209,7 +210,7 @@ class Printer {
         Any(static_cast<const google::protobuf::Any&>(message), selection);
         break;
       case WellKnown::kTimestamp:
-        AppendTimestamp(static_cast<const google::protobuf::Timestamp&>(message), &out_);
+        AppendTimestamp(static_cast<const google::protobuf::Timestamp&>(message), 0, &out_);
         break;
       case WellKnown::kDuration:
         AppendDuration(static_cast<const google::protobuf::Duration&>(message), &out_);
@@ -401,10 +402,19 @@ class Printer {
       case FieldDescriptor::CPPTYPE_STRING:
         return String(message, field, index);
       case FieldDescriptor::CPPTYPE_MESSAGE:
-        return Value(HODEI_GET(Message), selection);
+        return Child(field, HODEI_GET(Message), selection);
     }
   }
 #undef HODEI_GET
+
+  void Child(const FieldDescriptor& field, const Message& message,
+             const FieldSelection* selection) {
+    if (WellKnownOf(*field.message_type()) != WellKnown::kTimestamp) {
+      return Value(message, selection);
+    }
+    AppendTimestamp(static_cast<const google::protobuf::Timestamp&>(message),
+                    field.options().GetExtension(hodei::api::fraction_digits), &out_);
+  }
 
   void Enum(const FieldDescriptor& field, int number) {
     if (field.enum_type()->full_name() == "google.protobuf.NullValue") {

@@ -10,6 +10,7 @@
 #include "google/cloud/ml/v1/explanation.pb.h"
 #include "google/cloud/ml/v1/job.pb.h"
 #include "google/cloud/ml/v1/operation.pb.h"
+#include "google/logging/v2/logging.pb.h"
 #include "wire/json/field_selection.h"
 
 namespace hodei::wire {
@@ -124,6 +125,15 @@ TEST(PrintJson, TimesAndDurationsHaveTheFractionTheyNeed) {
     duration.set_nanos(nanos);
     EXPECT_EQ(PrintJson(duration), std::string("\"") + text + "\"");
   }
+}
+
+// Clients of the log compare its timestamps as text.
+TEST(PrintJson, AnnotatedTimesHaveAConstantNumberOfDigits) {
+  google::logging::v2::LogEntry entry;
+  entry.mutable_timestamp()->set_seconds(1714557600);
+  EXPECT_EQ(PrintJson(entry), R"({"timestamp":"2024-05-01T10:00:00.000000000Z"})");
+  entry.mutable_timestamp()->set_nanos(5'000'000);
+  EXPECT_EQ(PrintJson(entry), R"({"timestamp":"2024-05-01T10:00:00.005000000Z"})");
 }
 
 TEST(PrintJson, StringsAreSafeInPagesAndTerminals) {
