@@ -18,11 +18,11 @@
 namespace hodei::store {
 
 struct Record {
-  std::string kind;        // "job", "bucket", "account": our own word, [a-z_]+
-  std::string name;        // full resource name; any bytes, ordered bytewise
-  int64_t revision = 0;    // grows over the whole store with every write
-  int64_t create_order = 0;// grows with creation; ListOptions::newest_first sorts by it
-  std::string value;       // a serialized message
+  std::string kind;          // "job", "bucket", "account": our own word, [a-z_]+
+  std::string name;          // full resource name; any bytes, ordered bytewise
+  int64_t revision = 0;      // grows over the whole store with every write
+  int64_t create_order = 0;  // grows with creation; ListOptions::newest_first sorts by it
+  std::string value;         // a serialized message
 };
 
 struct Write {
@@ -36,7 +36,7 @@ struct Write {
 };
 
 struct ListOptions {
-  std::string prefix;         // of the name
+  std::string prefix;  // of the name
   size_t limit = 100;
   bool newest_first = false;  // by create_order descending; otherwise by name
   std::string after;          // resume token from ListPage::next; empty for the first page
@@ -62,7 +62,8 @@ class MetaStore {
     virtual ~Watch() = default;
   };
   virtual std::unique_ptr<Watch> WatchKind(
-      std::string_view kind, std::function<void(const std::vector<std::string>& names)> changed) = 0;
+      std::string_view kind,
+      std::function<void(const std::vector<std::string>& names)> changed) = 0;
 };
 
 // SQLite in WAL mode, synchronous=FULL, one writer thread. Refuses a newer schema, a second
