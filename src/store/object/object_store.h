@@ -48,12 +48,6 @@ struct ExpectedContent {
   std::optional<uint64_t> size;
 };
 
-// `first`..`last` inclusive, as HTTP ranges are; clipped to the object.
-struct ByteRange {
-  uint64_t first = 0;
-  uint64_t last = UINT64_MAX;
-};
-
 // A part of a file the kernel can send by itself. The bytes stay while the descriptor is open,
 // whatever happens to the object.
 struct FileSlice {
@@ -68,6 +62,9 @@ struct OpenedObject {
   Object object;
   std::variant<std::string, FileSlice> content;
 };
+
+// Cuts the content to `length` bytes from `offset`, both within it.
+void Slice(uint64_t offset, uint64_t length, OpenedObject* opened);
 
 struct ListBucketsOptions {
   std::string project_id;
@@ -177,12 +174,10 @@ class ObjectStore {
                                    const Preconditions& preconditions = {}) = 0;
   virtual Result<ListObjectsPage> ListObjects(std::string_view bucket,
                                               const ListObjectsOptions& options) = 0;
-  // OUT_OF_RANGE "requestedRangeNotSatisfiable" when range.first is at or past the end of a
-  // non-empty range request.
+  // The object and all its bytes; cut the content to a range with Slice().
   virtual Result<OpenedObject> OpenObject(std::string_view bucket, std::string_view name,
                                           std::optional<int64_t> generation = std::nullopt,
-                                          const Preconditions& preconditions = {},
-                                          std::optional<ByteRange> range = std::nullopt) = 0;
+                                          const Preconditions& preconditions = {}) = 0;
   // Writes the object's bytes into a new file at `host_path`, which must be a path of our own
   // making; ALREADY_EXISTS when it is there. Not synced.
   virtual Status CopyToFile(std::string_view bucket, std::string_view name,

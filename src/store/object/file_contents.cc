@@ -1,0 +1,201 @@
+#include "store/object/file_contents.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include "base/failpoint.h"
+#include "sys/file.h"
+
+namespace hodei::store {
+namespace {
+
+constexpr int kFolders = 256;
+
+// The number a file name stands for, or -1 for a name that is not ours.
+int64_t ParseId(std::string_view name) {
+  if (name.size() != 16) return -1;
+  uint64_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
+  if (error != std::errc() || end != name.data() + name.size()) return -1;
+  return id > INT64_MAX ? -1 : static_cast<int64_t>(id);
+}
+
+Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, "write segment");
+    bytes.remove_prefix(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return OkStatus();
+}
+
+class FileContents : public ContentStore {
+ public:
+  FileContents(std::string directory, uint64_t segment_bytes, int64_t next_segment)
+      : directory_(std::move(directory)),
+        segment_bytes_(segment_bytes),
+        next_segment_(next_segment) {}
+
+  Result<UniqueFd> CreateFile(int64_t id) override {
+    RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.content.create"));
+    return OpenFile(FilePath(id), O_RDWR | O_CREAT | O_EXCL);
+  }
+
+  Result<UniqueFd> ReopenFile(int64_t id) override { return OpenFile(FilePath(id), O_RDWR); }
+
+  Status SyncFile(int64_t id, int fd) override {
+    RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.content.sync"));
+    if (fdatasync(fd) != 0) return ErrnoStatus(errno, "fdatasync content");
+    RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.content.sync_directory"));
+    return SyncDirectory(FolderPath(id));
+  }
+
+  void RemoveFile(int64_t id) override {
+    // A file that stays behind is found and removed at the next start.
+    unlink(FilePath(id).c_str());
+  }
+
+  Result<SegmentPlace> AppendSmall(std::string_view bytes) override {
+    if (open_segment_ == 0 || end_ + pending_.size() >= segment_bytes_) {
+      RETURN_IF_ERROR(SyncSegments());
+      RETURN_IF_ERROR(OpenSegment());
+    }
+    const SegmentPlace place{open_segment_, end_ + pending_.size()};
+    pending_.append(bytes);
+    return place;
+  }
+
+  Status SyncSegments() override {
+    if (pending_.empty()) return OkStatus();
+    Status status = HODEI_FAILPOINT_STATUS("object.segment.write");
+    if (status.ok()) status = WriteAt(segment_fd_.get(), pending_, end_);
+    if (status.ok()) status = HODEI_FAILPOINT_STATUS("object.segment.sync");
+    if (status.ok() && fdatasync(segment_fd_.get()) != 0) {
+      status = ErrnoStatus(errno, "fdatasync segment");
+    }
+    if (!status.ok()) {
+      // What a failed sync left on disk is unknown: nothing more goes into this file.
+      pending_.clear();
+      open_segment_ = 0;
+      segment_fd_.Reset();
+      return status;
+    }
+    end_ += pending_.size();
+    pending_.clear();
+    return OkStatus();
+  }
+
+  void RemoveSegment(int64_t segment) override { unlink(SegmentPath(segment).c_str()); }
+
+  int64_t open_segment() const override { return open_segment_; }
+
+  // The bytes stay until their segment is empty or compacted.
+  void ReleaseSmall(const ContentRow&) override {}
+
+  Result<UniqueFd> OpenLarge(const ContentRow& row) override {
+    return OpenFile(FilePath(row.id), O_RDONLY);
+  }
+
+  Result<std::string> ReadSmall(const ContentRow& row) override {
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(SegmentPath(row.segment), O_RDONLY));
+    std::string bytes(row.size_bytes, '\0');
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t n = pread(fd.get(), bytes.data() + done, bytes.size() - done,
+                              static_cast<off_t>(row.offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return ErrnoStatus(errno, "read segment");
+      if (n == 0) return DataLoss(fmt::format("segment {} is cut short", row.segment));
+      done += static_cast<size_t>(n);
+    }
+    return bytes;
+  }
+
+  Result<std::vector<int64_t>> ListFiles() override {
+    std::vector<int64_t> ids;
+    for (int folder = 0; folder < kFolders; ++folder) {
+      ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(FolderPath(folder)));
+      for (const std::string& name : names) {
+        if (const int64_t id = ParseId(name); id >= 0) ids.push_back(id);
+      }
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+
+  Result<std::vector<int64_t>> ListSegments() override {
+    std::vector<int64_t> ids;
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(directory_ + "/segments"));
+    for (const std::string& name : names) {
+      if (const int64_t id = ParseId(name); id >= 0) ids.push_back(id);
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+
+  Status MakeFolders() {
+    RETURN_IF_ERROR(MakeDirectories(directory_ + "/segments"));
+    for (int folder = 0; folder < kFolders; ++folder) {
+      RETURN_IF_ERROR(MakeDirectories(FolderPath(folder)));
+    }
+    RETURN_IF_ERROR(SyncDirectory(directory_ + "/content"));
+    RETURN_IF_ERROR(SyncDirectory(directory_));
+    ASSIGN_OR_RETURN(const std::vector<int64_t> segments, ListSegments());
+    if (!segments.empty()) next_segment_ = std::max(next_segment_, segments.back() + 1);
+    return OkStatus();
+  }
+
+ private:
+  std::string FolderPath(int64_t id) const {
+    return fmt::format("{}/content/{:02x}", directory_, id & 0xff);
+  }
+  std::string FilePath(int64_t id) const { return fmt::format("{}/{:016x}", FolderPath(id), id); }
+  std::string SegmentPath(int64_t segment) const {
+    return fmt::format("{}/segments/{:016x}", directory_, segment);
+  }
+
+  Status OpenSegment() {
+    const int64_t segment = next_segment_++;
+    ASSIGN_OR_RETURN(segment_fd_, OpenFile(SegmentPath(segment), O_WRONLY | O_CREAT | O_EXCL));
+    const Status synced = SyncDirectory(directory_ + "/segments");
+    if (!synced.ok()) {
+      segment_fd_.Reset();
+      open_segment_ = 0;
+      return synced;
+    }
+    open_segment_ = segment;
+    end_ = 0;
+    return OkStatus();
+  }
+
+  const std::string directory_;
+  const uint64_t segment_bytes_;
+  // The rest belongs to the index writer.
+  int64_t next_segment_;
+  int64_t open_segment_ = 0;
+  UniqueFd segment_fd_;
+  uint64_t end_ = 0;     // written and synced
+  std::string pending_;  // appended since
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ContentStore>> OpenFileContents(const std::string& directory,
+                                                       uint64_t segment_bytes,
+                                                       int64_t next_segment) {
+  auto contents = std::make_unique<FileContents>(directory, segment_bytes, next_segment);
+  RETURN_IF_ERROR(contents->MakeFolders());
+  return std::unique_ptr<ContentStore>(std::move(contents));
+}
+
+}  // namespace hodei::store

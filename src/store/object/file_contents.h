@@ -1,0 +1,20 @@
+// Contents in a folder:
+//   content/HH/ID     a large content, ID in 16 hex digits, HH its last two
+//   segments/ID       small contents, one after another
+// All names come from our own numbers.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "store/object/content_store.h"
+
+namespace hodei::store {
+
+// `next_segment` is greater than every segment the index knows.
+Result<std::unique_ptr<ContentStore>> OpenFileContents(const std::string& directory,
+                                                       uint64_t segment_bytes,
+                                                       int64_t next_segment);
+
+}  // namespace hodei::store

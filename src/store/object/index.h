@@ -1,0 +1,136 @@
+// The rows behind an object store: which generation of which name has which content. Two
+// implementations, SQLite and memory; all semantics live above, in LocalStore's operations, so that
+// both behave alike.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "google/storage/v1/storage.pb.h"
+
+namespace hodei::store {
+
+// Bytes that one or more objects refer to.
+struct ContentRow {
+  int64_t id = 0;
+  uint64_t size_bytes = 0;
+  uint32_t crc32c = 0;
+  int64_t segment = 0;  // 0: a file of its own
+  uint64_t offset = 0;  // within the segment
+  int64_t references = 0;
+};
+
+struct BucketRow {
+  int64_t id = 0;  // 0: not stored yet
+  google::storage::v1::Bucket bucket;
+};
+
+struct ObjectRow {
+  google::storage::v1::Object object;
+  int64_t content_id = 0;
+  bool live = true;
+};
+
+struct UploadRow {
+  enum class State { kOpen = 0, kFinished = 1 };
+  std::string key;  // digest of the id: the id itself is a credential and is not stored
+  google::storage::v1::Upload upload;
+  int64_t content_id = 0;
+  uint64_t stored_bytes = 0;
+  uint32_t stored_crc32c = 0;  // of the stored bytes
+  int64_t created_unix_seconds = 0;
+  State state = State::kOpen;
+  google::storage::v1::Object result;  // when finished
+};
+
+struct ScanPosition {
+  std::string name;
+  int64_t generation = 0;
+};
+
+// One row of a scan. `serialized` is the object without bucket, name and generation.
+struct ScanRow {
+  std::string_view name;
+  int64_t generation = 0;
+  std::string_view serialized;
+};
+
+struct ScanStep {
+  enum class Kind { kNext, kStop, kSeek } kind = Kind::kNext;
+  ScanPosition seek;  // for kSeek: go on with the first row at or after it
+};
+
+// Not thread-safe; given out by IndexDatabase. Names are ordered bytewise.
+class Index {
+ public:
+  virtual ~Index() = default;
+
+  virtual Result<std::optional<BucketRow>> FindBucket(std::string_view name) = 0;
+  // Buckets of the project with name >= `from`, by name, at most `limit`.
+  virtual Result<std::vector<BucketRow>> ScanBuckets(std::string_view project_id,
+                                                     std::string_view from, size_t limit) = 0;
+  // Inserts when row.id is 0, else replaces.
+  virtual Status PutBucket(const BucketRow& row) = 0;
+  virtual Status RemoveBucket(int64_t id) = 0;
+  // Whether any generation of any object is in the bucket.
+  virtual Result<bool> BucketHasObjects(int64_t id) = 0;
+
+  virtual Result<std::optional<ObjectRow>> FindLive(const BucketRow& bucket,
+                                                    std::string_view name) = 0;
+  virtual Result<std::optional<ObjectRow>> FindNoncurrent(const BucketRow& bucket,
+                                                          std::string_view name,
+                                                          int64_t generation) = 0;
+  // Inserts or replaces by (name) when live, by (name, generation) when not.
+  virtual Status PutObject(int64_t bucket_id, const ObjectRow& row) = 0;
+  virtual Status RemoveObject(int64_t bucket_id, const ObjectRow& row) = 0;
+  // Visits rows at or after `from` in order of (name, generation); noncurrent ones if `versions`.
+  virtual Status Scan(int64_t bucket_id, const ScanPosition& from, bool versions,
+                      const std::function<ScanStep(const ScanRow&)>& visit) = 0;
+
+  virtual Result<std::optional<ContentRow>> FindContent(int64_t id) = 0;
+  virtual Status PutContent(const ContentRow& row) = 0;
+  virtual Status RemoveContent(int64_t id) = 0;
+  // Every content, by id. `visit` returns false to stop.
+  virtual Status ScanContents(int64_t from_id,
+                              const std::function<bool(const ContentRow&)>& visit) = 0;
+  // The highest content id and segment in use; 0 for none.
+  struct Highest {
+    int64_t content_id = 0;
+    int64_t segment = 0;
+  };
+  virtual Result<Highest> FindHighest() = 0;
+  // Contents in a segment, by id.
+  virtual Result<std::vector<ContentRow>> ContentsOfSegment(int64_t segment, size_t limit) = 0;
+  // How often each content is referred to by an object, in order of content id.
+  virtual Status ScanReferences(
+      const std::function<bool(int64_t content_id, int64_t references)>& visit) = 0;
+
+  virtual Result<std::optional<UploadRow>> FindUpload(std::string_view key) = 0;
+  virtual Status PutUpload(const UploadRow& row) = 0;
+  virtual Status RemoveUpload(std::string_view key) = 0;
+  virtual Result<size_t> CountOpenUploads() = 0;
+  // Uploads created before `unix_seconds`, at most `limit`. INT64_MAX for all.
+  virtual Result<std::vector<UploadRow>> UploadsBefore(int64_t unix_seconds, size_t limit) = 0;
+
+  // Greater than every generation given out before, and not below `wish`.
+  virtual Result<int64_t> NextGeneration(int64_t wish) = 0;
+};
+
+// The transactions. Thread-safe.
+class IndexDatabase {
+ public:
+  virtual ~IndexDatabase() = default;
+  // A consistent view of committed rows. Never waits for a writer's disk sync.
+  virtual Status Read(const std::function<Status(Index&)>& read) = 0;
+  // Runs `write` alone, in order; when this returns OK its rows are durable. An error of `write`
+  // undoes it. Writes that wait together are committed together, after one call of the
+  // `before_commit` that the database was made with.
+  virtual Status Write(const std::function<Status(Index&)>& write) = 0;
+};
+
+}  // namespace hodei::store

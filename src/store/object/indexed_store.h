@@ -1,0 +1,146 @@
+// The object store's semantics, over any index and any contents. Reads look rows up in a snapshot
+// and then open bytes; changes run inside one index write each.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/object/content_builder.h"
+#include "store/object/content_store.h"
+#include "store/object/index.h"
+#include "store/object/object_store.h"
+
+namespace hodei::store {
+
+// What a committed change leaves to be removed from disk.
+struct Freed {
+  std::vector<ContentRow> contents;
+  std::vector<int64_t> segments;
+};
+
+struct LiveUpload;
+
+class IndexedStore : public ObjectStore {
+ public:
+  struct Parts {
+    std::unique_ptr<ContentStore> contents;
+    std::unique_ptr<IndexDatabase> database;  // its before_commit syncs `contents`
+    const Clock* clock = nullptr;             // not owned
+    uint64_t small_object_bytes = 64 * 1024;
+    int64_t next_content_id = 1;
+    UniqueFd lock;  // held as long as the store
+  };
+  explicit IndexedStore(Parts parts);
+  ~IndexedStore() override;
+
+  // Removes what no row refers to, and puts upload rows right. Before the first use.
+  Status Recover();
+
+  Result<Bucket> CreateBucket(const Bucket& bucket) override;
+  Result<Bucket> GetBucket(std::string_view name) override;
+  Result<ListBucketsPage> ListBuckets(const ListBucketsOptions& options) override;
+  Result<Bucket> UpdateBucket(std::string_view name, const Preconditions& preconditions,
+                              const std::function<Status(Bucket*)>& edit) override;
+  Status DeleteBucket(std::string_view name, const Preconditions& preconditions) override;
+  Result<Object> GetObject(std::string_view bucket, std::string_view name,
+                           std::optional<int64_t> generation,
+                           const Preconditions& preconditions) override;
+  Result<ListObjectsPage> ListObjects(std::string_view bucket,
+                                      const ListObjectsOptions& options) override;
+  Result<OpenedObject> OpenObject(std::string_view bucket, std::string_view name,
+                                  std::optional<int64_t> generation,
+                                  const Preconditions& preconditions) override;
+  Status CopyToFile(std::string_view bucket, std::string_view name,
+                    std::optional<int64_t> generation, const std::string& host_path) override;
+  Result<std::unique_ptr<ObjectWriter>> NewWriter() override;
+  Result<Object> UpdateObject(std::string_view bucket, std::string_view name,
+                              std::optional<int64_t> generation, const Preconditions& preconditions,
+                              const std::function<Status(Object*)>& edit) override;
+  Status DeleteObject(std::string_view bucket, std::string_view name,
+                      std::optional<int64_t> generation,
+                      const Preconditions& preconditions) override;
+  Result<Object> ComposeObject(const Object& destination, const std::vector<ComposeSource>& sources,
+                               const Preconditions& preconditions) override;
+  Result<Object> CopyObject(const CopySource& source, std::string_view bucket,
+                            std::string_view name, const std::optional<Object>& metadata,
+                            const Preconditions& preconditions) override;
+  Result<Object> MoveObject(const CopySource& source, std::string_view name,
+                            const Preconditions& preconditions) override;
+  Result<std::string> StartUpload(const UploadStart& start) override;
+  Result<UploadStatus> GetUpload(std::string_view id, std::string_view principal) override;
+  Result<UploadStart> DescribeUpload(std::string_view id, std::string_view principal) override;
+  Status AppendUpload(std::string_view id, std::string_view principal, uint64_t offset,
+                      std::string_view bytes) override;
+  Result<Object> FinishUpload(std::string_view id, std::string_view principal, uint64_t total_size,
+                              const ExpectedContent& expected) override;
+  Status CancelUpload(std::string_view id, std::string_view principal) override;
+  Status Sweep() override;
+  Result<FsckReport> Fsck() override;
+
+ private:
+  friend class IndexedWriter;
+
+  // One durable change; afterwards removes what it freed.
+  Status Change(const std::function<Status(Index&, Freed*)>& change);
+  void Remove(const Freed& freed);
+  Result<BucketRow> FindBucket(Index& index, std::string_view name) const;
+  // The live row, or the given generation's. NOT_FOUND otherwise.
+  Result<ObjectRow> FindObject(Index& index, const BucketRow& bucket, std::string_view name,
+                               std::optional<int64_t> generation) const;
+  // Makes `object` (its content fields set) the live generation, with content `content_id`.
+  Result<Object> Install(Index& index, const BucketRow& bucket, Object object, int64_t content_id,
+                         Freed* freed);
+  // What becomes of the live row when it is overwritten or deleted.
+  Status Supersede(Index& index, const BucketRow& bucket, ObjectRow live, Freed* freed);
+  Status Unreference(Index& index, int64_t content_id, Freed* freed);
+  // Checks preconditions and holds of writing to `name`; run before bytes are put anywhere.
+  Status CheckWrite(Index& index, const BucketRow& bucket, std::string_view name,
+                    const Preconditions& preconditions) const;
+  Result<Object> CommitContent(ContentBuilder* builder, const Object& metadata,
+                               const Preconditions& preconditions);
+  Result<Object> CopyRow(Index& index, const BucketRow& bucket, const ObjectRow& source,
+                         std::string_view name, const std::optional<Object>& metadata,
+                         Freed* freed);
+  // Reads a content whole, in pieces, checking its CRC.
+  Status ReadContent(const ContentRow& row, const std::function<Status(std::string_view)>& sink);
+  // Looks an object up and opens it; again when its bytes moved in between.
+  Result<OpenedObject> TryOpen(std::string_view bucket, std::string_view name,
+                               std::optional<int64_t> generation,
+                               const Preconditions& preconditions, ContentRow* row);
+
+  // The upload, opened for this process; NOT_FOUND when unknown, expired or a stranger's.
+  Result<std::shared_ptr<LiveUpload>> FindUpload(std::string_view id, std::string_view principal);
+  Result<std::shared_ptr<LiveUpload>> LoadUpload(const std::string& key);
+  Status RehashUpload(LiveUpload* upload);
+  // Makes what has arrived durable. With upload->mutex held.
+  Status SyncUpload(LiveUpload* upload);
+  Status DropUpload(const std::string& key);
+  void EvictIdleUploads();
+  Result<Object> FinishLocked(LiveUpload* upload, const ExpectedContent& expected);
+  Status CheckContents(FsckReport* report);
+
+  Parts parts_;
+  ContentStore& contents_;
+  IndexDatabase& database_;
+  const Clock& clock_;
+  ContentIds ids_;
+
+  std::mutex uploads_mutex_;
+  // Uploads somebody is sending now. shared_ptr: a request may hold one while it is dropped here.
+  std::map<std::string, std::shared_ptr<LiveUpload>> uploads_;  // by key; guarded
+};
+
+// Shared words of the operations.
+google::protobuf::Timestamp ToMilliseconds(WallTime time);
+Status NoSuchObject(std::string_view bucket, std::string_view name);
+// Refuses metadata over Cloud Storage's limits.
+Status CheckMetadata(const Object& object);
+// INVALID_ARGUMENT when the bytes are not what was said.
+Status CheckExpected(const ExpectedContent& expected, uint64_t size, const std::string& md5,
+                     uint32_t crc32c);
+
+}  // namespace hodei::store

@@ -1,0 +1,130 @@
+// Listing: one range of the index, with everything behind a delimiter skipped by a seek.
+#include <algorithm>
+
+#include "store/object/glob.h"
+#include "store/object/indexed_store.h"
+#include "store/object/page_token.h"
+#include "store/object/sqlite_index.h"
+
+namespace hodei::store {
+namespace {
+
+// A glob or old generations may hide many rows; a page gives up after this many and says where.
+constexpr size_t kScanRowLimit = 50'000;
+
+// The smallest string above every string that starts with `prefix`; empty when there is none.
+std::string After(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+class Lister {
+ public:
+  Lister(const ListObjectsOptions& options, const Glob* glob, std::string_view bucket)
+      : options_(options),
+        glob_(glob),
+        bucket_(bucket),
+        limit_(std::clamp<size_t>(options.limit, 1, 1000)) {}
+
+  ScanStep Visit(const ScanRow& row) {
+    if (!row.name.starts_with(options_.prefix) || PastEnd(row.name)) return Stop();
+    if (++scanned_ > kScanRowLimit) return StopAt(row);
+    const std::string_view group = GroupOf(row.name);
+    if (group.empty()) return VisitItem(row);
+    const bool marker = options_.include_trailing_delimiter && row.name == group;
+    if (marker && !Full()) {
+      AddPrefix(group);
+      return VisitItem(row);
+    }
+    if (!AlreadyListed(group)) {
+      if (glob_ != nullptr && !glob_->Matches(group)) return SkipGroup(group);
+      if (Full()) return StopAt(row);
+      AddPrefix(group);
+    }
+    return SkipGroup(group);
+  }
+
+  const Status& status() const { return status_; }
+  ListObjectsPage TakePage() { return std::move(page_); }
+
+ private:
+  static ScanStep Stop() { return {ScanStep::Kind::kStop, {}}; }
+  bool Full() const { return page_.items.size() + page_.prefixes.size() >= limit_; }
+  bool PastEnd(std::string_view name) const {
+    return !options_.end_offset.empty() && name >= options_.end_offset;
+  }
+
+  ScanStep StopAt(const ScanRow& row) {
+    page_.next_page_token = EncodePageToken({std::string(row.name), row.generation});
+    return Stop();
+  }
+
+  // "prefix…delimiter" when the name goes on past a delimiter, else empty.
+  std::string_view GroupOf(std::string_view name) const {
+    if (options_.delimiter.empty()) return {};
+    const size_t found = name.find(options_.delimiter, options_.prefix.size());
+    if (found == std::string_view::npos) return {};
+    return name.substr(0, found + options_.delimiter.size());
+  }
+
+  bool AlreadyListed(std::string_view group) const {
+    return !page_.prefixes.empty() && page_.prefixes.back() == group;
+  }
+
+  void AddPrefix(std::string_view group) {
+    if (!AlreadyListed(group)) page_.prefixes.emplace_back(group);
+  }
+
+  ScanStep SkipGroup(std::string_view group) {
+    // With a marker possibly still to come nothing is lost: a marker sorts first in its group.
+    std::string after = After(std::string(group));
+    if (after.empty()) return Stop();
+    return {ScanStep::Kind::kSeek, {std::move(after), 0}};
+  }
+
+  ScanStep VisitItem(const ScanRow& row) {
+    if (glob_ != nullptr && !glob_->Matches(row.name)) return {};
+    if (Full()) return StopAt(row);
+    Object& object = page_.items.emplace_back();
+    if (!RestoreObject(row.serialized, bucket_, row.name, row.generation, &object)) {
+      status_ = DataLoss("object index: a damaged object row");
+      return Stop();
+    }
+    return {};
+  }
+
+  const ListObjectsOptions& options_;
+  const Glob* glob_;
+  const std::string_view bucket_;
+  const size_t limit_;
+  size_t scanned_ = 0;
+  ListObjectsPage page_;
+  Status status_;
+};
+
+}  // namespace
+
+Result<ListObjectsPage> IndexedStore::ListObjects(std::string_view bucket,
+                                                  const ListObjectsOptions& options) {
+  ScanPosition from{std::max(options.prefix, options.start_offset), 0};
+  std::optional<Glob> glob;
+  if (!options.match_glob.empty()) {
+    ASSIGN_OR_RETURN(glob, Glob::Compile(options.match_glob));
+    from.name = std::max(from.name, glob->literal_prefix());
+  }
+  if (!options.page_token.empty()) {
+    ASSIGN_OR_RETURN(ScanPosition resume, DecodePageToken(options.page_token));
+    if (resume.name >= from.name) from = std::move(resume);
+  }
+  Lister lister(options, glob ? &*glob : nullptr, bucket);
+  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, bucket));
+    return index.Scan(row.id, from, options.versions,
+                      [&](const ScanRow& found) { return lister.Visit(found); });
+  }));
+  RETURN_IF_ERROR(lister.status());
+  return lister.TakePage();
+}
+
+}  // namespace hodei::store

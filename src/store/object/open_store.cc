@@ -1,0 +1,84 @@
+// The two ways to make an object store.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "store/object/file_contents.h"
+#include "store/object/indexed_store.h"
+#include "store/object/memory_contents.h"
+#include "store/object/memory_index.h"
+#include "store/object/sqlite_database.h"
+#include "sys/file.h"
+
+namespace hodei::store {
+namespace {
+
+Result<UniqueFd> LockFolder(const std::string& directory) {
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(directory + "/lock", O_RDWR | O_CREAT));
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return fd;
+  if (errno == EAGAIN || errno == EACCES) {
+    return FailedPrecondition(
+        fmt::format("another server is using the object store in '{}': stop it first", directory));
+  }
+  return ErrnoStatus(errno, "lock");
+}
+
+// An index that is gone while contents are there must not look like an empty store.
+Status CheckNotLost(const std::string& directory) {
+  if (FileExists(directory + "/objects.db") || !FileExists(directory + "/content")) {
+    return OkStatus();
+  }
+  return DataLoss(fmt::format(
+      "'{}/objects.db' is missing but contents are there: restore it from a backup", directory));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStoreOptions& options) {
+  const std::string& directory = options.directory;
+  RETURN_IF_ERROR(MakeDirectories(directory));
+  ASSIGN_OR_RETURN(UniqueFd lock, LockFolder(directory));
+  RETURN_IF_ERROR(CheckNotLost(directory));
+  // The database's writer syncs the segments before each commit; the contents are made after the
+  // database, which knows the highest segment.
+  auto contents = std::make_shared<ContentStore*>(nullptr);
+  ASSIGN_OR_RETURN(std::unique_ptr<IndexDatabase> database,
+                   OpenSqliteDatabase(directory + "/objects.db", [contents] {
+                     return *contents == nullptr ? OkStatus() : (*contents)->SyncSegments();
+                   }));
+  Index::Highest highest;
+  RETURN_IF_ERROR(database->Read([&](Index& index) -> Status {
+    ASSIGN_OR_RETURN(highest, index.FindHighest());
+    return OkStatus();
+  }));
+  ASSIGN_OR_RETURN(std::unique_ptr<ContentStore> files,
+                   OpenFileContents(directory, options.segment_bytes, highest.segment + 1));
+  *contents = files.get();
+  IndexedStore::Parts parts;
+  parts.contents = std::move(files);
+  parts.database = std::move(database);
+  parts.clock = options.clock;
+  parts.small_object_bytes = options.small_object_bytes;
+  parts.next_content_id = highest.content_id + 1;
+  parts.lock = std::move(lock);
+  auto store = std::make_unique<IndexedStore>(std::move(parts));
+  RETURN_IF_ERROR_CTX(store->Recover(), "recover the object store");
+  return std::unique_ptr<ObjectStore>(std::move(store));
+}
+
+std::unique_ptr<ObjectStore> MakeMemoryObjectStore(const Clock* clock) {
+  IndexedStore::Parts parts;
+  parts.contents = std::make_unique<MemoryContents>();
+  parts.database = MakeMemoryDatabase();
+  parts.clock = clock;
+  // A memory file costs a descriptor: only for what is worth sending by the kernel.
+  parts.small_object_bytes = 8 << 20;
+  return std::make_unique<IndexedStore>(std::move(parts));
+}
+
+}  // namespace hodei::store

@@ -1,0 +1,200 @@
+#include "store/object/sqlite_database.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/failpoint.h"
+#include "store/object/sqlite.h"
+#include "store/object/sqlite_index.h"
+
+namespace hodei::store {
+namespace {
+
+// A batch is what fits into one commit; more wait for the next.
+constexpr size_t kBatchLimit = 1024;
+// Idle read connections kept open.
+constexpr size_t kIdleReaderLimit = 32;
+
+struct Reader {
+  std::unique_ptr<SqliteConnection> connection;
+  std::unique_ptr<SqliteIndex> index;
+};
+
+// One caller's write, waiting for its commit. Lives on the caller's stack.
+struct PendingWrite {
+  const std::function<Status(Index&)>* write;
+  Status status;
+  bool done = false;
+};
+
+class SqliteDatabase : public IndexDatabase {
+ public:
+  SqliteDatabase(std::string path, std::unique_ptr<SqliteConnection> connection,
+                 std::function<Status()> before_commit)
+      : path_(std::move(path)),
+        connection_(std::move(connection)),
+        index_(connection_.get()),
+        before_commit_(std::move(before_commit)),
+        writer_([this](const std::stop_token& stop) { WriterLoop(stop); }) {}
+
+  ~SqliteDatabase() override {
+    writer_.request_stop();
+    wake_.notify_all();
+    writer_.join();
+    // The last connection to close checkpoints the log into the database.
+    idle_.clear();
+  }
+
+  Status Read(const std::function<Status(Index&)>& read) override {
+    ASSIGN_OR_RETURN(Reader reader, TakeReader());
+    // One snapshot for all statements of `read`.
+    RETURN_IF_ERROR(reader.connection->Execute("BEGIN"));
+    Status status = read(*reader.index);
+    const Status end = reader.connection->Execute("COMMIT");
+    if (!end.ok()) return status.ok() ? end : status;  // the connection is dropped
+    ReturnReader(std::move(reader));
+    return status;
+  }
+
+  Status Write(const std::function<Status(Index&)>& write) override {
+    PendingWrite pending{&write, {}, false};
+    std::unique_lock lock(mutex_);
+    queue_.push_back(&pending);
+    wake_.notify_one();
+    done_.wait(lock, [&] { return pending.done; });
+    return pending.status;
+  }
+
+ private:
+  Result<Reader> TakeReader() {
+    {
+      std::lock_guard lock(readers_mutex_);
+      if (!idle_.empty()) {
+        Reader reader = std::move(idle_.back());
+        idle_.pop_back();
+        return reader;
+      }
+    }
+    Reader reader;
+    ASSIGN_OR_RETURN(reader.connection, SqliteConnection::Open(path_, /*read_only=*/true));
+    RETURN_IF_ERROR(reader.connection->Execute("PRAGMA cache_size = -4096; PRAGMA mmap_size = 0"));
+    reader.index = std::make_unique<SqliteIndex>(reader.connection.get());
+    return reader;
+  }
+
+  void ReturnReader(Reader reader) {
+    std::lock_guard lock(readers_mutex_);
+    if (idle_.size() < kIdleReaderLimit) idle_.push_back(std::move(reader));
+  }
+
+  void WriterLoop(const std::stop_token& stop) {
+    std::vector<PendingWrite*> batch;
+    while (true) {
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, stop, [&] { return !queue_.empty(); });
+        if (queue_.empty()) return;
+        while (!queue_.empty() && batch.size() < kBatchLimit) {
+          batch.push_back(queue_.front());
+          queue_.pop_front();
+        }
+      }
+      CommitBatch(batch);
+      {
+        std::lock_guard lock(mutex_);
+        for (PendingWrite* pending : batch) pending->done = true;
+      }
+      done_.notify_all();
+      batch.clear();
+    }
+  }
+
+  void CommitBatch(const std::vector<PendingWrite*>& batch) {
+    Status status = connection_->Execute("BEGIN IMMEDIATE");
+    if (status.ok()) {
+      for (PendingWrite* pending : batch) {
+        status = RunOne(pending);
+        if (!status.ok()) break;
+      }
+    }
+    if (status.ok()) status = HODEI_FAILPOINT_STATUS("object.batch.before_sync");
+    if (status.ok()) status = before_commit_();
+    if (status.ok()) status = index_.FlushGeneration();
+    if (status.ok()) status = HODEI_FAILPOINT_STATUS("object.batch.before_commit");
+    if (status.ok()) status = connection_->Execute("COMMIT");
+    if (status.ok()) {
+      HODEI_FAILPOINT("object.batch.committed");
+      return;
+    }
+    // Nothing of the batch happened, and nobody was told otherwise.
+    if (connection_->in_transaction()) (void)connection_->Execute("ROLLBACK");
+    index_.ForgetGeneration();
+    for (PendingWrite* pending : batch) {
+      if (pending->status.ok()) pending->status = Annotate(status, "commit to the object index");
+    }
+  }
+
+  // An error only when the whole batch is lost; the write's own error is in pending->status.
+  Status RunOne(PendingWrite* pending) {
+    RETURN_IF_ERROR(connection_->Execute("SAVEPOINT one"));
+    pending->status = (*pending->write)(index_);
+    if (!connection_->in_transaction()) {
+      return pending->status.ok() ? Internal("the transaction ended early") : pending->status;
+    }
+    if (!pending->status.ok()) RETURN_IF_ERROR(connection_->Execute("ROLLBACK TO one"));
+    return connection_->Execute("RELEASE one");
+  }
+
+  const std::string path_;
+  std::unique_ptr<SqliteConnection> connection_;  // the writer thread's
+  SqliteIndex index_;
+  const std::function<Status()> before_commit_;
+
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::condition_variable done_;
+  std::deque<PendingWrite*> queue_;  // guarded by mutex_
+
+  std::mutex readers_mutex_;
+  std::vector<Reader> idle_;  // guarded by readers_mutex_
+
+  std::jthread writer_;
+};
+
+Status CheckIntegrity(SqliteConnection* connection, const std::string& path) {
+  ASSIGN_OR_RETURN(SqliteStatement check, connection->Prepare("PRAGMA quick_check(1)"));
+  ASSIGN_OR_RETURN(const bool row, check.Step());
+  if (row && check.Blob(0) == "ok") return OkStatus();
+  return DataLoss(fmt::format("'{}' is damaged ({}): restore it from a backup", path,
+                              row ? check.Blob(0) : "no answer"));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<IndexDatabase>> OpenSqliteDatabase(const std::string& path,
+                                                          std::function<Status()> before_commit) {
+  ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection,
+                   SqliteConnection::Open(path, /*read_only=*/false));
+  RETURN_IF_ERROR_CTX(connection->Execute("PRAGMA journal_mode = WAL;"
+                                          "PRAGMA synchronous = FULL;"
+                                          "PRAGMA wal_autocheckpoint = 4000;"
+                                          "PRAGMA journal_size_limit = 67108864;"
+                                          "PRAGMA cache_size = -16384;"
+                                          "PRAGMA temp_store = MEMORY"),
+                      fmt::format("'{}'", path));
+  RETURN_IF_ERROR(SqliteIndex::Migrate(connection.get()));
+  // Reading all of a large index at every start would take minutes; fsck does that.
+  constexpr int64_t kQuickCheckPages = 16'384;
+  ASSIGN_OR_RETURN(const int64_t pages, connection->QueryInt("PRAGMA page_count"));
+  if (pages <= kQuickCheckPages) RETURN_IF_ERROR(CheckIntegrity(connection.get(), path));
+  return std::unique_ptr<IndexDatabase>(
+      new SqliteDatabase(path, std::move(connection), std::move(before_commit)));
+}
+
+}  // namespace hodei::store
