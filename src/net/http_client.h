@@ -38,9 +38,9 @@ class HttpClient {
   virtual ~HttpClient() = default;
   // UNAVAILABLE when no connection can be made, with the url in the message. Any HTTP status is OK.
   // `sink` (may be empty) receives the response body piecewise; a sink error stops reading.
-  virtual Result<ClientResponse> Send(const ClientRequest& request,
-                                      const std::function<Status(std::string_view)>& sink = {},
-                                      std::chrono::milliseconds deadline = std::chrono::minutes(5)) = 0;
+  virtual Result<ClientResponse> Send(
+      const ClientRequest& request, const std::function<Status(std::string_view)>& sink = {},
+      std::chrono::milliseconds deadline = std::chrono::minutes(5)) = 0;
 };
 
 }  // namespace hodei::net

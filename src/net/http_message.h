@@ -27,6 +27,7 @@ class Headers {
   // Replaces every field of that name.
   void Set(std::string name, std::string value);
   void Remove(std::string_view name);
+  void Clear() { fields_.clear(); }
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
 
  private:
@@ -34,18 +35,18 @@ class Headers {
 };
 
 struct Peer {
-  std::string address;       // "127.0.0.1:5124", or "unix"
+  std::string address;  // "127.0.0.1:5124", or "unix"
   bool tls = false;
   std::string socket_label;  // the label of the unix socket it came through; empty for TCP
 };
 
 struct RequestHead {
-  std::string method;       // upper case as sent
-  std::string target;       // raw origin-form "/path?query"; absolute-form is reduced to it
-  std::string host;         // Host header, or the authority of an absolute-form target
+  std::string method;  // upper case as sent
+  std::string target;  // raw origin-form "/path?query"; absolute-form is reduced to it
+  std::string host;    // Host header, or the authority of an absolute-form target
   Headers headers;
   Peer peer;
-  std::string request_id;   // ours, unguessable, returned as X-Request-Id and logged
+  std::string request_id;                  // ours, unguessable, returned as X-Request-Id and logged
   std::optional<uint64_t> content_length;  // absent: chunked or no body
   bool has_body = false;
 
@@ -63,7 +64,9 @@ struct FileBody {
 // A body made piece by piece, for follow streams and large listings. One piece is asked for at a
 // time. `done` may be called at once or later, from any thread, exactly once per Next():
 // a non-empty piece, an empty piece for "end of body", or an error, which cuts the connection.
-// The object is destroyed when the peer goes away; a pending `done` may then still be called.
+// The object is destroyed when the peer goes away; a pending `done` may then still be called, even
+// after the server is gone. Next() runs where the handler ran: on the I/O thread for an inline
+// handler, on the worker pool otherwise; there it may block for as long as a handler may.
 class StreamBody {
  public:
   virtual ~StreamBody() = default;
@@ -77,7 +80,8 @@ struct HttpResponse {
   std::variant<std::string, FileBody, std::unique_ptr<StreamBody>> body;
   // Close the connection after this response.
   bool close = false;
-  // HEAD and the like: send the headers with this Content-Length and no body.
+  // Answers to HEAD never carry the body; this is their Content-Length where `body` is not the one
+  // that GET would send. Other methods ignore it.
   std::optional<uint64_t> content_length_of_head;
 };
 

@@ -2,20 +2,25 @@
 // It knows bytes and no resource. Coroutines stay behind this header: handlers are ordinary code.
 //
 // Per request: the head arrives → Application::Start() makes a RequestHandler → OnBody() for each
-// piece in order → OnEnd() returns the response. Nothing buffers a whole body unless the handler does.
+// piece in order → OnEnd() returns the response. Nothing buffers a whole body unless the handler
+// does.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/status.h"
 #include "net/http_message.h"
 
 namespace hodei::net {
 
-// Handles one request. Calls never overlap, but may come from different threads.
+// Handles one request. Calls never overlap, but may come from different threads. The object may
+// also be destroyed without any call: the pool's queue was full and the server answered 503.
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
@@ -23,14 +28,19 @@ class RequestHandler {
   // point read), kPool on the bounded worker pool.
   enum class Where { kInline, kPool };
   virtual Where where() const { return Where::kPool; }
+  // False when the answer is known from the head alone (a refused credential, an unknown route):
+  // OnEnd() is then called at once, "100 Continue" is not sent, and the server gets rid of the
+  // body.
+  virtual bool wants_body() const { return true; }
   // The next piece of the body. An error ends the request: the server answers with OnError()'s
-  // response and closes the connection after draining a bounded amount.
+  // response and closes the connection after draining a bounded amount. `piece` is valid during
+  // the call only.
   virtual Status OnBody(std::string_view piece) = 0;
   // The body is complete.
   virtual HttpResponse OnEnd() = 0;
   // The body could not be taken: OnBody()'s error, over-limit, or malformed chunking.
   virtual HttpResponse OnError(const Status& status) = 0;
-  // The peer went away before the body was complete. No response can be sent.
+  // The peer went away, or was too slow, before the body was complete. No response can be sent.
   virtual void OnAbort() {}
 };
 
@@ -44,23 +54,28 @@ class Application {
   virtual HttpResponse TransportError(int http_status, const std::string& message) = 0;
 };
 
-// A handler that collects a body of at most `limit_bytes`, then calls `handle` once.
-std::unique_ptr<RequestHandler> CollectBody(
-    size_t limit_bytes, RequestHandler::Where where,
-    std::function<HttpResponse(std::string body)> handle,
-    std::function<HttpResponse(const Status&)> error);
+// A handler that collects a body of at most `limit_bytes`, then calls `handle` once. A larger body
+// is RESOURCE_EXHAUSTED with the reason "bodyTooLarge", which is HTTP 413.
+std::unique_ptr<RequestHandler> CollectBody(size_t limit_bytes, RequestHandler::Where where,
+                                            std::function<HttpResponse(std::string body)> handle,
+                                            std::function<HttpResponse(const Status&)> error);
 
 struct ServerOptions {
   int io_threads = 1;
   int pool_threads = 16;
-  size_t head_limit_bytes = 64 * 1024;           // more: 431
-  size_t target_limit_bytes = 32 * 1024;         // more: 414
+  size_t head_limit_bytes = 64 * 1024;    // more: 431
+  size_t target_limit_bytes = 32 * 1024;  // more: 414
   size_t body_piece_bytes = 256 * 1024;
-  size_t connection_limit = 10'000;              // more: refused with 503 and closed
-  size_t pool_queue_limit = 4096;                // more: 503 with Retry-After
-  std::chrono::milliseconds head_deadline{15'000};    // slowloris: whole head within
-  std::chrono::milliseconds idle_deadline{75'000};    // keep-alive
+  size_t connection_limit = 10'000;                 // more: refused with 503 and closed
+  size_t pool_queue_limit = 4096;                   // more: 503 with Retry-After
+  std::chrono::milliseconds head_deadline{15'000};  // slowloris: whole head within
+  std::chrono::milliseconds idle_deadline{75'000};  // keep-alive
+  // The longest silence within a request body or, from a peer that reads slowly, a response.
   std::chrono::milliseconds body_piece_deadline{60'000};
+  // How much of an unwanted request body is read away, and for how long, before the connection is
+  // cut: a client that writes its whole request before it reads must see the error answer.
+  size_t drain_limit_bytes = 16 << 20;
+  std::chrono::milliseconds drain_deadline{5'000};
 };
 
 struct TlsFiles {

@@ -1,0 +1,40 @@
+// A fixed set of threads that run blocking handler calls in the order they were submitted.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace hodei::net {
+
+// Thread-safe. The destructor runs what was submitted, then joins.
+class WorkerPool {
+ public:
+  // `queue_limit` is how many tasks may wait before Full() says so.
+  WorkerPool(int threads, size_t queue_limit);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // New work should be refused. Work that is already under way goes on: a connection has at most
+  // one task here at a time, so the connection limit bounds the queue.
+  bool Full() const;
+  void Submit(std::function<void()> task);
+
+ private:
+  void Run();
+
+  const size_t queue_limit_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> queue_;  // guarded by mutex_
+  bool stopping_ = false;                    // guarded by mutex_
+  size_t idle_ = 0;                          // guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace hodei::net
