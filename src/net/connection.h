@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>  // before Asio 1.74, which uses std::exchange without it
+#include <utility>
 
 #include "net/http_parser.h"
 #include "net/http_server.h"

@@ -7,7 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <memory>
-#include <utility>  // before Asio 1.74, which uses std::exchange without it
+#include <utility>
 
 #include "net/connection.h"
 #include "net/file_slice.h"

@@ -31,13 +31,19 @@ struct ClientResponse {
 
 class HttpClient {
  public:
+  static constexpr size_t kBodyLimitBytes = 256 << 20;
+
   // `url`: "http://host:port", "https://host:port" or "unix:/path". For https, `ca_file` (PEM)
-  // replaces the system's trust store when not empty.
+  // replaces the system's trust store when not empty. INVALID_ARGUMENT for another url. The
+  // connection itself is made by the first Send() and again whenever it is needed.
   static Result<std::unique_ptr<HttpClient>> Connect(const std::string& url,
                                                      const std::string& ca_file = "");
   virtual ~HttpClient() = default;
-  // UNAVAILABLE when no connection can be made, with the url in the message. Any HTTP status is OK.
-  // `sink` (may be empty) receives the response body piecewise; a sink error stops reading.
+  // Any HTTP status is OK. UNAVAILABLE when no connection can be made or it breaks,
+  // DEADLINE_EXCEEDED when the whole exchange takes longer than `deadline`; both name the url.
+  // A request with an idempotent method is sent a second time when a kept connection turns out to
+  // be closed. `sink` (may be empty) receives the response body piecewise, whatever the status; its
+  // error stops reading and is returned. Without a sink a body over kBodyLimitBytes is an error.
   virtual Result<ClientResponse> Send(
       const ClientRequest& request, const std::function<Status(std::string_view)>& sink = {},
       std::chrono::milliseconds deadline = std::chrono::minutes(5)) = 0;

@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 #include <unordered_set>
-#include <utility>  // before Asio 1.74, which uses std::exchange without it
+#include <utility>
 
 #include "net/http_server.h"
 #include "net/response_head.h"

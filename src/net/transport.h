@@ -9,7 +9,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <string_view>
-#include <utility>  // before Asio 1.74, which uses std::exchange without it
+#include <utility>
 
 namespace hodei::net {
 
