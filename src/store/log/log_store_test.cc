@@ -139,9 +139,10 @@ TEST_F(LogStoreTest, ReadsManyBlocksAndSegments) {
 }
 
 TEST_F(LogStoreTest, SurvivesRestart) {
-  Add("j", "m").Line("kept", 1);
+  Add("j", "m").Line("kept", 10);
   ASSERT_THAT(store_->AppendService("p", "j", v2::INFO, "Job j is queued."), IsOk());
   Open();
+  clock_.Advance(Nanoseconds(100));
   ASSERT_THAT(store_->AppendService("p", "j", v2::WARNING, "again"), IsOk());
   EXPECT_THAT(Messages({.projects = {"p"}}), ElementsAre("Job j is queued.", "kept", "again"));
   LogQuery query{.projects = {"p"}, .filter = "severity=WARNING"};

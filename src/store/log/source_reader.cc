@@ -23,6 +23,10 @@ struct Visited {
   bool damaged = false;
 };
 
+// Clients compare timestamps as strings, and the JSON form of a time drops a fraction's trailing
+// groups of zeros. An odd nanosecond always prints nine digits; ties are ordered by insertId.
+WallTime DisplayTime(WallTime time) { return {time.unix_nanos | 1}; }
+
 // (line, offset of its first frame, offset past its last); false stops.
 using LineVisitor = std::function<bool(LogLine& line, uint64_t begin, uint64_t end)>;
 
@@ -33,7 +37,7 @@ class LineJoiner {
 
   bool Take(const LogFrame& frame, uint64_t begin, uint64_t end) {
     if (!open_) {
-      line_ = LogLine{frame.seq, frame.seq, frame.time, frame.stream, frame.flags, {}};
+      line_ = LogLine{frame.seq, frame.seq, DisplayTime(frame.time), frame.stream, frame.flags, {}};
       begin_ = begin;
       open_ = true;
     }
