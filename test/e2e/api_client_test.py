@@ -1,0 +1,54 @@
+"""google-api-python-client (`ml` v1), built from this server's own discovery document."""
+import pytest
+from google.oauth2 import service_account
+from googleapiclient import discovery, errors
+
+from conftest import run, wait_for_state
+
+
+@pytest.fixture
+def ml(server):
+    credentials = service_account.Credentials.from_service_account_file(
+        str(server.key_file), scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    from google_auth_httplib2 import AuthorizedHttp
+    import httplib2
+    http = AuthorizedHttp(credentials, http=httplib2.Http())
+    return discovery.build("ml", "v1", http=http, static_discovery=False, cache_discovery=False,
+                           discoveryServiceUrl=server.url + "/$discovery/rest?version={apiVersion}")
+
+
+def test_job_create_get_list_cancel(server, ml, tmp_path):
+    env = server.environment()
+    run("hodei storage buckets create gs://api-client", env)
+    package = tmp_path / "trainer"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "task.py").write_text("import time\nprint('up', flush=True)\ntime.sleep(600)\n")
+    (tmp_path / "setup.py").write_text(
+        "from setuptools import setup\nsetup(name='trainer', version='1', packages=['trainer'])\n")
+    run("python3 setup.py -q sdist", {**env, "PATH": "/usr/bin:" + env["PATH"]}, cwd=tmp_path)
+    run("hodei storage cp dist/trainer-1.tar.gz gs://api-client/p/trainer-1.tar.gz", env, cwd=tmp_path)
+    parent = f"projects/{server.info.get('project', 'hodei-local')}"
+    jobs = ml.projects().jobs()
+    body = {"jobId": "api_1", "trainingInput": {
+        "scaleTier": "BASIC", "region": "us-central1", "runtimeVersion": "2.11", "pythonVersion": "3.7",
+        "packageUris": ["gs://api-client/p/trainer-1.tar.gz"], "pythonModule": "trainer.task"}}
+    created = jobs.create(parent=parent, body=body).execute()
+    assert created["jobId"] == "api_1" and created["state"] == "QUEUED"
+    with pytest.raises(errors.HttpError) as conflict:
+        jobs.create(parent=parent, body=body).execute()
+    assert conflict.value.status_code == 409
+    wait_for_state(env, "api_1", ["RUNNING"])
+    assert [j["jobId"] for j in jobs.list(parent=parent).execute()["jobs"]] == ["api_1"]
+    assert jobs.cancel(name=parent + "/jobs/api_1", body={}).execute() == {}
+    wait_for_state(env, "api_1", ["CANCELLED"])
+    got = jobs.get(name=parent + "/jobs/api_1").execute()
+    assert got["endTime"]
+    patched = jobs.patch(name=parent + "/jobs/api_1", updateMask="labels", body={"labels": {"a": "b"}}).execute()
+    assert patched["labels"] == {"a": "b"}
+
+
+def test_what_is_still_to_come_says_so(server, ml):
+    with pytest.raises(errors.HttpError) as error:
+        ml.projects().models().versions().list(parent="projects/hodei-local/models/m").execute()
+    assert error.value.status_code in (404, 501)

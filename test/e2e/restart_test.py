@@ -1,0 +1,96 @@
+"""The server may die at any moment: acknowledged jobs stay, running ones are adopted, logs have no gap."""
+import json
+import os
+import random
+import re
+import textwrap
+import time
+
+from conftest import run, state_of, wait_for_state
+
+KILLS = int(os.environ.get("HODEI_KILLS", "200"))
+COUNTER = """
+    import sys, time, uuid
+    print("start", uuid.uuid4(), flush=True)
+    for i in range(int(sys.argv[1])):
+        print("tick", i, flush=True)
+        time.sleep(0.05)
+    print("end", flush=True)
+"""
+
+
+def submit(env, folder, job, ticks):
+    package = folder / "trainer"
+    if not package.exists():
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "task.py").write_text(textwrap.dedent(COUNTER))
+    return run(f"hodei ml-engine jobs submit training {job} --staging-bucket gs://restart --region us-central1 "
+               "--runtime-version 2.11 --python-version 3.7 --module-name trainer.task --package-path trainer "
+               f"-- {ticks}", env, cwd=folder, check=False)
+
+
+def messages(env, job):
+    out, token = [], None
+    read = run(["hodei", "logging", "read", f'resource.labels.job_id="{job}" AND resource.labels.task_name="master-replica-0"',
+                "--order=asc", "--limit=100000", "--format=json"], env).stdout
+    for entry in json.loads(read):
+        out.append(entry["jsonPayload"]["message"])
+    return out
+
+
+def assert_ran_once(env, job, ticks):
+    lines = messages(env, job)
+    starts = [line for line in lines if line.startswith("start ")]
+    assert len(starts) == 1, f"{job}: user code started {len(starts)} times"
+    seen = [int(m.group(1)) for line in lines if (m := re.match(r"tick (\d+)$", line))]
+    assert seen == list(range(ticks)), f"{job}: gap or repeat in its log: {seen[:50]}…"
+    assert lines.count("end") == 1
+
+
+def test_running_job_is_adopted_with_the_same_process(make_server, tmp_path):
+    server = make_server()
+    env = server.environment()
+    run("hodei storage buckets create gs://restart", env)
+    assert submit(env, tmp_path, "adopted", 200).returncode == 0
+    wait_for_state(env, "adopted", ["RUNNING"])
+    server.kill()
+    time.sleep(1)  # the job logs while no server is there: that is the case under test
+    server.start()
+    assert state_of(env, "adopted") == "RUNNING"
+    wait_for_state(env, "adopted", ["SUCCEEDED"])
+    assert_ran_once(env, "adopted", 200)
+
+
+def test_sigterm_leaves_jobs_running(make_server, tmp_path):
+    server = make_server()
+    env = server.environment()
+    run("hodei storage buckets create gs://restart", env)
+    submit(env, tmp_path, "left", 100)
+    wait_for_state(env, "left", ["RUNNING"])
+    assert server.stop() == 0
+    server.start()
+    wait_for_state(env, "left", ["SUCCEEDED"])
+    assert_ran_once(env, "left", 100)
+
+
+def test_random_kills_under_load(make_server, tmp_path):
+    """Kills at random moments, some during recovery; every acknowledged job must end well, once."""
+    server = make_server()
+    env = server.environment()
+    run("hodei storage buckets create gs://restart", env)
+    chance = random.Random(20240501)
+    acknowledged, number = [], 0
+    for kill in range(KILLS):
+        if kill % 5 == 0:
+            done = submit(env, tmp_path, f"load_{number}", 20)
+            if done.returncode == 0:
+                acknowledged.append(f"load_{number}")
+            number += 1
+        time.sleep(chance.uniform(0, 0.4))  # a random moment is the point
+        server.kill()
+        server.start()
+    for job in acknowledged:
+        wait_for_state(env, job, ["SUCCEEDED"], seconds=600)
+        assert_ran_once(env, job, 20)
+    assert len(acknowledged) == number
