@@ -56,8 +56,9 @@ Status CheckRuntime(const RuntimeDefinition& runtime) {
     }
     for (const std::string& below : layer.after) {
       if (!Contains(seen, below)) {
-        return InvalidArgument(fmt::format("runtime '{}': layer '{}' comes after '{}', which is not above it",
-                                           runtime.name, layer.name, below));
+        return InvalidArgument(
+            fmt::format("runtime '{}': layer '{}' comes after '{}', which is not above it",
+                        runtime.name, layer.name, below));
       }
     }
     seen.push_back(layer.name);
@@ -132,9 +133,10 @@ Result<RuntimeTable> RuntimeTable::Parse(std::string_view yaml) {
   }
   for (const auto& [version, historical] : table.historical_) {
     if (!table.Find(historical.served_by)) {
-      return InvalidArgument(fmt::format("parse the table of runtimes: {} is served by '{}', which "
-                                         "is not defined",
-                                         version, historical.served_by));
+      return InvalidArgument(
+          fmt::format("parse the table of runtimes: {} is served by '{}', which "
+                      "is not defined",
+                      version, historical.served_by));
     }
   }
   return table;

@@ -13,19 +13,19 @@ namespace hodei::environments {
 
 // An optional part of a runtime.
 struct LayerDefinition {
-  std::string name;                      // [a-z][a-z0-9]*
-  std::vector<std::string> modules;      // import and distribution names that call for it
-  std::vector<std::string> after;        // layers it is built on, besides the base
+  std::string name;                  // [a-z][a-z0-9]*
+  std::vector<std::string> modules;  // import and distribution names that call for it
+  std::vector<std::string> after;    // layers it is built on, besides the base
   std::vector<std::string> requirements;
   std::map<std::string, std::string> provides;  // stand-in distributions: name → who provides it
 };
 
 struct RuntimeDefinition {
   std::string name;
-  std::vector<std::string> pythons;      // "3.11", best first
-  bool bundled = false;                  // installs only what comes with the interpreter
+  std::vector<std::string> pythons;  // "3.11", best first
+  bool bundled = false;              // installs only what comes with the interpreter
   std::vector<std::string> base;
-  std::vector<LayerDefinition> layers;   // a layer comes after all that it is built on
+  std::vector<LayerDefinition> layers;  // a layer comes after all that it is built on
   std::vector<std::string> constraints;
 };
 

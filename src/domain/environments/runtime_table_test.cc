@@ -50,8 +50,8 @@ struct Pair {
 class HistoricalPairs : public ::testing::TestWithParam<Pair> {};
 
 TEST_P(HistoricalPairs, AreServedByTheNearestWithAWarningNamingBoth) {
-  auto resolved = Shipped().Resolve(GetParam().runtime, GetParam().python, kPython311,
-                                    RuntimePolicy::kNearest);
+  auto resolved =
+      Shipped().Resolve(GetParam().runtime, GetParam().python, kPython311, RuntimePolicy::kNearest);
   ASSERT_TRUE(resolved.ok()) << resolved.status();
   EXPECT_EQ(resolved->runtime_version, GetParam().runtime);
   ASSERT_EQ(resolved->warnings.size(), 1u);
@@ -60,8 +60,8 @@ TEST_P(HistoricalPairs, AreServedByTheNearestWithAWarningNamingBoth) {
 }
 
 TEST_P(HistoricalPairs, AreRefusedByThePolicyExact) {
-  auto resolved = Shipped().Resolve(GetParam().runtime, GetParam().python, kPython311,
-                                    RuntimePolicy::kExact);
+  auto resolved =
+      Shipped().Resolve(GetParam().runtime, GetParam().python, kPython311, RuntimePolicy::kExact);
   EXPECT_EQ(resolved.status().code(), Code::kFailedPrecondition);
 }
 
@@ -86,24 +86,24 @@ struct BadPair {
 class ImpossiblePairs : public ::testing::TestWithParam<BadPair> {};
 
 TEST_P(ImpossiblePairs, AreInvalidFields) {
-  auto resolved = Shipped().Resolve(GetParam().runtime, GetParam().python, kPython311,
-                                    RuntimePolicy::kNearest);
+  auto resolved =
+      Shipped().Resolve(GetParam().runtime, GetParam().python, kPython311, RuntimePolicy::kNearest);
   ASSERT_EQ(resolved.status().code(), Code::kInvalidArgument);
   EXPECT_THAT(resolved.status().message(), HasSubstr(GetParam().field));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, ImpossiblePairs,
-    ::testing::Values(BadPair{"1.3", "", "runtime_version"}, BadPair{"2.0", "", "runtime_version"},
-                      BadPair{"99.1", "", "runtime_version"},
-                      BadPair{"1.9.0", "", "runtime_version"},
-                      BadPair{"../x", "", "runtime_version"},
-                      BadPair{"1.2", "3.5", "python_version"},
-                      BadPair{"1.15", "3.5", "python_version"},
-                      BadPair{"2.1", "2.7", "python_version"},
-                      BadPair{"2.21", "3.7", "python_version"},
-                      BadPair{"2.21", "three", "python_version"},
-                      BadPair{"2.1", "2", "python_version"}));
+INSTANTIATE_TEST_SUITE_P(Table, ImpossiblePairs,
+                         ::testing::Values(BadPair{"1.3", "", "runtime_version"},
+                                           BadPair{"2.0", "", "runtime_version"},
+                                           BadPair{"99.1", "", "runtime_version"},
+                                           BadPair{"1.9.0", "", "runtime_version"},
+                                           BadPair{"../x", "", "runtime_version"},
+                                           BadPair{"1.2", "3.5", "python_version"},
+                                           BadPair{"1.15", "3.5", "python_version"},
+                                           BadPair{"2.1", "2.7", "python_version"},
+                                           BadPair{"2.21", "3.7", "python_version"},
+                                           BadPair{"2.21", "three", "python_version"},
+                                           BadPair{"2.1", "2", "python_version"}));
 
 TEST(RuntimeTable, TheAskedInterpreterIsUsedWhenItIsHere) {
   std::vector<Interpreter> both = {{"3.11", "/usr/bin/python3.11", "a"},
