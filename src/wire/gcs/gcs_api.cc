@@ -1,0 +1,199 @@
+#include "wire/gcs/gcs_api.h"
+
+#include <fmt/format.h>
+
+#include "wire/gcs/gcs_error.h"
+#include "wire/gcs/request.h"
+#include "wire/gcs/upload.h"
+
+namespace hodei::wire::gcs {
+namespace {
+
+// Knows only the error to answer; takes the body and forgets it.
+class FailedHandler : public net::RequestHandler {
+ public:
+  explicit FailedHandler(net::HttpResponse response) : response_(std::move(response)) {}
+  Where where() const override { return Where::kInline; }
+  // Stops the peer from sending what nobody will read.
+  Status OnBody(std::string_view) override { return InvalidArgument("refused"); }
+  net::HttpResponse OnEnd() override { return std::move(response_); }
+  net::HttpResponse OnError(const Status&) override { return std::move(response_); }
+
+ private:
+  net::HttpResponse response_;
+};
+
+std::unique_ptr<net::RequestHandler> Fail(const Request& request, const Status& status) {
+  return std::make_unique<FailedHandler>(GcsApi::ErrorFor(request, status));
+}
+
+}  // namespace
+
+GcsApi::GcsApi(Parts parts) : parts_(std::move(parts)) {}
+
+bool GcsApi::Owns(const net::RequestHead& head) { return IsStorageRoot(head.path()); }
+
+net::HttpResponse GcsApi::ErrorFor(const Request& request, const Status& status) {
+  net::HttpResponse response =
+      request.xml ? XmlError(status, request.route.call == Call::kXmlObject) : JsonError(status);
+  if (request.method == "HEAD") {
+    if (const auto* body = std::get_if<std::string>(&response.body)) {
+      response.content_length_of_head = body->size();
+      response.body = std::string();
+    }
+  }
+  return response;
+}
+
+std::unique_ptr<net::RequestHandler> GcsApi::Start(const net::RequestHead& head) const {
+  auto request = std::make_shared<Request>();
+  const Status parsed = ParseRequest(head, request.get());
+  Result<access::Principal> principal = parts_.authenticator->Authenticate(head);
+  if (!principal.ok()) return Fail(*request, principal.status());
+  if (!parsed.ok()) return Fail(*request, parsed);
+  request->principal = *std::move(principal);
+  if (request->route.call == Call::kUnknown) {
+    return Fail(*request, NotFound("Not Found").WithReason("notFound"));
+  }
+  if (IsUpload(*request)) return StartUpload(*this, std::move(request), head);
+  const bool batch = request->route.call == Call::kBatch;
+  return net::CollectBody(
+      batch ? kBatchLimitBytes : kMetadataLimitBytes, net::RequestHandler::Where::kPool,
+      [this, request](const std::string& body) { return Answer(*request, body); },
+      [request](const Status& status) {
+        return ErrorFor(
+            *request,
+            status.code() == Code::kResourceExhausted
+                ? InvalidArgument("The request body is too large.").WithReason("uploadTooLarge")
+                : status);
+      });
+}
+
+net::HttpResponse GcsApi::Answer(const Request& request, std::string_view body) const {
+  Response response = Dispatch(request, body);
+  return response.ok() ? *std::move(response) : ErrorFor(request, response.status());
+}
+
+Result<google::storage::v1::Bucket> GcsApi::Allow(const Request& request, std::string_view bucket,
+                                                  std::string_view permission) const {
+  ASSIGN_OR_RETURN(google::storage::v1::Bucket found, parts_.store->GetBucket(bucket));
+  const Status allowed = parts_.authorizer->CheckResource(
+      request.principal, found.project_id(), fmt::format("buckets/{}", found.name()), permission);
+  if (allowed.ok()) return found;
+  if (allowed.code() != Code::kPermissionDenied) return allowed;
+  // Whoever may not even see the bucket must not learn that it is there (T5).
+  if (!parts_.authorizer
+           ->CheckResource(request.principal, found.project_id(),
+                           fmt::format("buckets/{}", found.name()), "storage.objects.list")
+           .ok()) {
+    return NotFound("The specified bucket does not exist.").WithReason("notFound");
+  }
+  return PermissionDenied(
+             fmt::format("{} does not have {} access to the Google Cloud Storage bucket. "
+                         "Permission '{}' denied on resource (or it may not exist).",
+                         request.principal.email, permission, permission))
+      .WithReason("forbidden");
+}
+
+GcsApi::Response GcsApi::Dispatch(const Request& request, std::string_view body) const {
+  switch (request.route.call) {
+    case Call::kUnknown:
+      return NotFound("Not Found").WithReason("notFound");
+    case Call::kBatch:
+      return Batch(request, body);
+    case Call::kXmlService:
+    case Call::kXmlBucket:
+    case Call::kXmlObject:
+      return Xml(request, body);
+    case Call::kListObjects:
+    case Call::kInsertObject:
+    case Call::kGetObject:
+    case Call::kDownload:
+    case Call::kPatchObject:
+    case Call::kUpdateObject:
+    case Call::kDeleteObject:
+    case Call::kCompose:
+    case Call::kRewrite:
+    case Call::kCopy:
+    case Call::kMove:
+    case Call::kRestore:
+    case Call::kObjectAcl:
+      return DispatchObject(request, body);
+    default:
+      return DispatchBucket(request, body);
+  }
+}
+
+GcsApi::Response GcsApi::DispatchBucket(const Request& request, std::string_view body) const {
+  switch (request.route.call) {
+    case Call::kListBuckets:
+      return ListBuckets(request);
+    case Call::kInsertBucket:
+      return InsertBucket(request, body);
+    case Call::kGetBucket:
+      return GetBucket(request);
+    case Call::kPatchBucket:
+    case Call::kUpdateBucket:
+      return EditBucket(request, body);
+    case Call::kDeleteBucket:
+      return DeleteBucket(request);
+    case Call::kStorageLayout:
+      return StorageLayout(request);
+    case Call::kEmptyList:
+      return EmptyList(request, request.route.rest);
+    case Call::kNotifications:
+      if (request.method == "GET" && request.route.rest.empty()) {
+        return EmptyList(request, "notifications");
+      }
+      return Unimplemented("Notification configurations are not implemented.");
+    case Call::kGetBucketPolicy:
+      return GetPolicy(request);
+    case Call::kSetBucketPolicy:
+      return SetPolicy(request, body);
+    case Call::kTestBucketPermissions:
+      return TestPermissions(request);
+    case Call::kLockRetention:
+      return LockRetention(request);
+    case Call::kBucketAcl:
+    case Call::kDefaultObjectAcl:
+      return BucketAcl(request, body);
+    case Call::kServiceAccount:
+      return ServiceAccount(request);
+    case Call::kHmacKeys:
+      return HmacKeys(request);
+    default:
+      return NotFound("Not Found").WithReason("notFound");
+  }
+}
+
+GcsApi::Response GcsApi::DispatchObject(const Request& request, std::string_view body) const {
+  switch (request.route.call) {
+    case Call::kListObjects:
+      return ListObjects(request);
+    case Call::kInsertObject:
+      return InvalidArgument("Use the upload URI to insert objects.")
+          .WithReason("wrongUrlForUpload");
+    case Call::kGetObject:
+      return request.query.Get("alt") == "media" ? Download(request) : GetObject(request);
+    case Call::kDownload:
+      return Download(request);
+    case Call::kPatchObject:
+    case Call::kUpdateObject:
+      return EditObject(request, body);
+    case Call::kDeleteObject:
+      return DeleteObject(request);
+    case Call::kCompose:
+      return Compose(request, body);
+    case Call::kRewrite:
+    case Call::kCopy:
+      return Copy(request, body);
+    case Call::kMove:
+      return Move(request, body);
+    case Call::kObjectAcl:
+      return ObjectAcl(request, body);
+    default:
+      return Unimplemented("This call is not implemented.");
+  }
+}
+
+}  // namespace hodei::wire::gcs

@@ -1,0 +1,240 @@
+#include "wire/gcs/media.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "base/encoding.h"
+#include "wire/gcs/content_range.h"
+#include "wire/gcs/gcs_api.h"
+#include "wire/gcs/gcs_error.h"
+#include "wire/gcs/gunzip.h"
+
+namespace hodei::wire::gcs {
+namespace {
+
+// Bytes inflated for a reader who asked for plain ones: a bomb stops here.
+constexpr uint64_t kInflateLimit = 64ULL << 30;
+constexpr size_t kCompressedPiece = 64 * 1024;
+
+// "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110 §5.6.7).
+std::string HttpDate(const google::protobuf::Timestamp& time) {
+  const std::time_t seconds = time.seconds();
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  const size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return std::string(text, size);
+}
+
+// Stored values never end a header line, whatever was stored.
+void AddSafe(net::Headers* headers, std::string name, std::string_view value) {
+  if (value.empty()) return;
+  std::string clean;
+  for (const char c : value) {
+    clean.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  }
+  headers->Add(std::move(name), std::move(clean));
+}
+
+bool IsHeaderName(std::string_view name) {
+  if (name.empty() || name.size() > 128) return false;
+  for (const char c : name) {
+    const bool token = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
+    if (!token) return false;
+  }
+  return true;
+}
+
+// What a browser would run in the origin of the API (T16): it gets a sandbox without scripts.
+void AddHardening(const Object& object, net::Headers* headers) {
+  headers->Add("X-Content-Type-Options", "nosniff");
+  headers->Add("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'");
+  std::string type = object.content_type().substr(0, object.content_type().find(';'));
+  for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const bool active = type.find("html") != std::string::npos ||
+                      type.find("xml") != std::string::npos ||
+                      type.find("javascript") != std::string::npos;
+  if (active && object.content_disposition().empty()) {
+    headers->Add("Content-Disposition", "attachment");
+  }
+}
+
+void AddObjectHeaders(const Object& object, bool xml, net::Headers* headers) {
+  AddSafe(headers, "Content-Type", object.content_type());
+  AddSafe(headers, "Content-Language", object.content_language());
+  AddSafe(headers, "Content-Disposition", object.content_disposition());
+  AddSafe(headers, "Cache-Control",
+          object.cache_control().empty() ? "private, max-age=0" : object.cache_control());
+  headers->Add("ETag", xml && !object.md5_hash().empty()
+                           ? fmt::format("\"{}\"", HexEncode(object.md5_hash()))
+                           : ObjectEtag(object));
+  headers->Add("Last-Modified", HttpDate(object.updated()));
+  headers->Add("X-Goog-Generation", std::to_string(object.generation()));
+  headers->Add("X-Goog-Metageneration", std::to_string(object.metageneration()));
+  AddSafe(headers, "X-Goog-Storage-Class", object.storage_class());
+  std::string hashes = "crc32c=" + CrcText(object.crc32c());
+  if (!object.md5_hash().empty()) hashes += ",md5=" + Base64Encode(object.md5_hash());
+  headers->Add("X-Goog-Hash", hashes);
+  headers->Add("X-Goog-Stored-Content-Length", std::to_string(object.size()));
+  AddSafe(headers, "X-Goog-Stored-Content-Encoding",
+          object.content_encoding().empty() ? "identity" : object.content_encoding());
+  if (object.component_count() > 0) {
+    headers->Add("X-Goog-Component-Count", std::to_string(object.component_count()));
+  }
+  for (const auto& [key, value] : object.metadata()) {
+    if (xml && IsHeaderName(key)) AddSafe(headers, "X-Goog-Meta-" + key, value);
+  }
+  AddHardening(object, headers);
+}
+
+// True when `list` of an If-Match or If-None-Match header names the object.
+bool EtagListed(std::string_view list, const Object& object) {
+  if (list == "*") return true;
+  const std::string own = ObjectEtag(object);
+  const std::string md5 = HexEncode(object.md5_hash());
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    std::string_view item = list.substr(0, comma);
+    list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    if (item.starts_with("W/")) item.remove_prefix(2);
+    if (item.size() >= 2 && item.front() == '"') item = item.substr(1, item.size() - 2);
+    if (item == own || (!md5.empty() && item == md5)) return true;
+  }
+  return false;
+}
+
+Status CheckEtags(const Request& request, const Object& object) {
+  const std::string_view match = request.headers.Get("If-Match");
+  if (!match.empty() && !EtagListed(match, object)) {
+    return FailedPrecondition("The If-Match condition did not hold.").WithReason("conditionNotMet");
+  }
+  const std::string_view none = request.headers.Get("If-None-Match");
+  if (!none.empty() && EtagListed(none, object)) {
+    return FailedPrecondition("Not Modified").WithReason("notModified");
+  }
+  return OkStatus();
+}
+
+// Inflates a stored gzip while it is sent.
+class InflatingBody : public net::StreamBody {
+ public:
+  explicit InflatingBody(store::OpenedObject opened)
+      : opened_(std::move(opened)), gunzip_(kInflateLimit) {}
+
+  void Next(std::function<void(Result<std::string>)> done) override { done(Produce()); }
+
+ private:
+  Result<std::string> Produce() {
+    std::string out;
+    while (out.empty()) {
+      ASSIGN_OR_RETURN(const std::string piece, ReadPiece());
+      if (piece.empty()) {
+        RETURN_IF_ERROR(gunzip_.Finish());
+        return out;
+      }
+      RETURN_IF_ERROR(gunzip_.Feed(piece, [&out](std::string_view bytes) {
+        out += bytes;
+        return OkStatus();
+      }));
+    }
+    return out;
+  }
+
+  Result<std::string> ReadPiece() {
+    if (const auto* held = std::get_if<std::string>(&opened_.content)) {
+      std::string piece = held->substr(std::min<size_t>(done_, held->size()), kCompressedPiece);
+      done_ += piece.size();
+      return piece;
+    }
+    const store::FileSlice& slice = std::get<store::FileSlice>(opened_.content);
+    std::string piece(std::min<uint64_t>(kCompressedPiece, slice.length - done_), '\0');
+    const ssize_t n =
+        pread(slice.fd.get(), piece.data(), piece.size(), static_cast<off_t>(slice.offset + done_));
+    if (n < 0) return ErrnoStatus(errno, "read content");
+    piece.resize(static_cast<size_t>(n));
+    done_ += piece.size();
+    return piece;
+  }
+
+  store::OpenedObject opened_;
+  Gunzip gunzip_;
+  uint64_t done_ = 0;
+};
+
+bool WantsInflated(const Request& request, const Object& object) {
+  return object.content_encoding() == "gzip" &&
+         request.headers.Get("Accept-Encoding").find("gzip") == std::string_view::npos &&
+         object.cache_control().find("no-transform") == std::string::npos;
+}
+
+void PutBody(store::OpenedObject opened, net::HttpResponse* response) {
+  if (auto* held = std::get_if<std::string>(&opened.content)) {
+    response->body = std::move(*held);
+    return;
+  }
+  store::FileSlice& slice = std::get<store::FileSlice>(opened.content);
+  response->body = net::FileBody{std::move(slice.fd), slice.offset, slice.length};
+}
+
+net::HttpResponse Unsatisfiable(const Request& request, uint64_t size) {
+  net::HttpResponse response =
+      GcsApi::ErrorFor(request, OutOfRange("The requested range cannot be satisfied.")
+                                    .WithReason("requestedRangeNotSatisfiable"));
+  response.headers.Add("Content-Range", fmt::format("bytes */{}", size));
+  return response;
+}
+
+}  // namespace
+
+Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObject opened) {
+  const Object& object = opened.object;
+  RETURN_IF_ERROR(CheckEtags(request, object));
+  net::HttpResponse response;
+  AddObjectHeaders(object, request.xml, &response.headers);
+  const bool head = request.method == "HEAD";
+  if (WantsInflated(request, object)) {
+    response.headers.Add("Warning", "214 UploadServer gunzipped");
+    response.headers.Add("Vary", "Accept-Encoding");
+    if (head) {
+      response.content_length_of_head = 0;
+    } else {
+      response.body = std::make_unique<InflatingBody>(std::move(opened));
+    }
+    return response;
+  }
+  response.headers.Add("Accept-Ranges", "bytes");
+  AddSafe(&response.headers, "Content-Encoding", object.content_encoding());
+  const uint64_t size = object.size();
+  const DownloadRange range = ParseDownloadRange(request.headers.Get("Range"), size);
+  if (range.kind == DownloadRange::Kind::kUnsatisfiable) return Unsatisfiable(request, size);
+  if (range.kind == DownloadRange::Kind::kPart) {
+    response.status = 206;
+    response.headers.Add("Content-Range", fmt::format("bytes {}-{}/{}", range.first,
+                                                      range.first + range.length - 1, size));
+    store::Slice(range.first, range.length, &opened);
+  }
+  if (head) {
+    response.content_length_of_head = range.length;
+    return response;
+  }
+  PutBody(std::move(opened), &response);
+  return response;
+}
+
+GcsApi::Response GcsApi::Download(const Request& request) const {
+  RETURN_IF_ERROR(Allow(request, request.route.bucket, "storage.objects.get").status());
+  ASSIGN_OR_RETURN(const std::optional<int64_t> generation, request.Generation());
+  ASSIGN_OR_RETURN(const store::Preconditions wish, request.Preconditions());
+  ASSIGN_OR_RETURN(
+      store::OpenedObject opened,
+      parts_.store->OpenObject(request.route.bucket, request.route.object, generation, wish));
+  return MediaResponse(request, std::move(opened));
+}
+
+}  // namespace hodei::wire::gcs

@@ -1,0 +1,15 @@
+// An object's bytes as an HTTP response: ranges, conditional headers, transcoding, and the headers
+// by which clients check what they got.
+#pragma once
+
+#include "base/status.h"
+#include "net/http_message.h"
+#include "store/object/object_store.h"
+#include "wire/gcs/request.h"
+
+namespace hodei::wire::gcs {
+
+// The response to GET or HEAD of `opened` (request.method says which).
+Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObject opened);
+
+}  // namespace hodei::wire::gcs
