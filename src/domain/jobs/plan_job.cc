@@ -108,8 +108,7 @@ class Step {
     }
     for (const std::string& text : preparation.warnings) Log(LogSeverity::kWarning, text);
     if (preparation.phase == Preparation::kFailed) {
-      return Decide(Job::FAILED,
-                    EnvironmentFailure(preparation.error, record_.job().job_id()));
+      return Decide(Job::FAILED, EnvironmentFailure(preparation.error, record_.job().job_id()));
     }
     for (const std::string& text : preparation.notes) Log(LogSeverity::kInfo, text);
     Attempt* attempt = record_.mutable_attempt();
@@ -240,9 +239,8 @@ class Step {
     if (attempt.number() >= kAttemptsMax) {
       return Decide(Job::FAILED, AttemptsExhausted(attempt.lost_reason(), attempt.number()));
     }
-    Log(LogSeverity::kWarning,
-        fmt::format("Attempt {} of {} ended: {}. The job is started again.", attempt.number(),
-                    kAttemptsMax, attempt.lost_reason()));
+    Log(LogSeverity::kWarning, fmt::format("Attempt {} of {} ended: {}. The job is started again.",
+                                           attempt.number(), kAttemptsMax, attempt.lost_reason()));
     BeginAttempt(attempt.number() + 1);
     return true;
   }
@@ -280,9 +278,9 @@ class Step {
     if (!job->has_training_input()) return;
     auto* output = job->mutable_training_output();
     if (!job->has_start_time()) return;
-    output->set_consumed_ml_units(ConsumedMlUnits(
-        machines_, ClusterOf(machines_, job->training_input()),
-        GetTime(job->end_time()) - GetTime(job->start_time())));
+    output->set_consumed_ml_units(
+        ConsumedMlUnits(machines_, ClusterOf(machines_, job->training_input()),
+                        GetTime(job->end_time()) - GetTime(job->start_time())));
   }
 
   void LogEnd() {
@@ -293,8 +291,8 @@ class Step {
     if (outcome.state() == Job::SUCCEEDED) {
       Log(LogSeverity::kInfo, "Job completed successfully.");
     } else if (outcome.state() == Job::CANCELLED) {
-      Log(LogSeverity::kInfo, outcome.error_message().empty() ? "Job was cancelled."
-                                                              : outcome.error_message());
+      Log(LogSeverity::kInfo,
+          outcome.error_message().empty() ? "Job was cancelled." : outcome.error_message());
     } else {
       Log(LogSeverity::kError, outcome.error_message());
       Log(LogSeverity::kError, "Job failed.");
@@ -345,12 +343,12 @@ void PlaceJob(const Machines& machines, const Grant& grant, JobRecord* record,
   log->push_back({LogSeverity::kInfo, "Job is preparing."});
   if (grant.clamped()) {
     const Cluster cluster = ClusterOf(machines, record->job().training_input());
-    log->push_back({LogSeverity::kWarning,
-                    fmt::format("The job's machine types have {} together, and this host has less. "
-                                "It runs with {} (capacity.policy: fit).",
-                                Describe(ClaimOf(cluster)),
-                                Describe({grant.cpu_millis(), grant.memory_bytes(),
-                                          grant.gpus_size()}))});
+    log->push_back(
+        {LogSeverity::kWarning,
+         fmt::format("The job's machine types have {} together, and this host has less. "
+                     "It runs with {} (capacity.policy: fit).",
+                     Describe(ClaimOf(cluster)),
+                     Describe({grant.cpu_millis(), grant.memory_bytes(), grant.gpus_size()}))});
   }
 }
 

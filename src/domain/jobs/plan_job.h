@@ -30,8 +30,8 @@ std::chrono::seconds RestartBackoff(int restarts);
 struct ReplicaObservation {
   exec::ReplicaPhase phase = exec::ReplicaPhase::kUnknown;
   exec::ReplicaExit exit;
-  Nanoseconds ended_for{};           // since the end was first seen
-  std::vector<std::string> tail;     // last lines of its output, when it ended badly
+  Nanoseconds ended_for{};        // since the end was first seen
+  std::vector<std::string> tail;  // last lines of its output, when it ended badly
 };
 
 // How packages and environment stand.
@@ -59,10 +59,10 @@ struct LogLine {
 
 // Effects that the record asks for.
 struct JobEffects {
-  bool prepare = false;            // stage packages, ensure the environment
-  std::vector<int> start;          // places in attempt.replicas
-  std::vector<std::string> stop;   // executor ids
-  std::vector<std::string> remove; // executor ids
+  bool prepare = false;                   // stage packages, ensure the environment
+  std::vector<int> start;                 // places in attempt.replicas
+  std::vector<std::string> stop;          // executor ids
+  std::vector<std::string> remove;        // executor ids
   std::optional<Nanoseconds> look_again;  // even if nothing happens
 };
 

@@ -48,9 +48,8 @@ bool CanEverFit(const Claim& claim, const CapacitySnapshot& capacity) {
 std::string WhyQueued(const Claim& claim, size_t position, const CapacitySnapshot& capacity) {
   const Claim grant = GrantFor(claim, capacity);
   const Claim free = capacity.total - capacity.used;
-  const std::string needs =
-      fmt::format("It needs {}; free are {} of {}.", Describe(grant), Describe(free),
-                  Describe(capacity.total));
+  const std::string needs = fmt::format("It needs {}; free are {} of {}.", Describe(grant),
+                                        Describe(free), Describe(capacity.total));
   if (position > 1) {
     return fmt::format("Waits in the queue behind {} {}. {}", position - 1,
                        position == 2 ? "job" : "jobs", needs);

@@ -51,9 +51,9 @@ Status CopyPackage(store::ObjectStore* objects, const PackageSource& source,
   copied = objects->CopyToFile(source.bucket(), source.object(), std::nullopt, path);
   if (copied.code() == Code::kNotFound) return Gone(source);
   if (copied.ok()) {
-    warnings->push_back(fmt::format(
-        "The package {} was replaced after the job was created; the new one is used.",
-        source.uri()));
+    warnings->push_back(
+        fmt::format("The package {} was replaced after the job was created; the new one is used.",
+                    source.uri()));
   }
   return copied;
 }
@@ -104,8 +104,8 @@ Result<StagedPackages> StagePackages(store::ObjectStore* objects, const JobRecor
     std::string text;
     for (size_t i = 0; i < count; ++i) {
       const std::string path = fmt::format("{}/{}", folder, i);
-      RETURN_IF_ERROR(CopyPackage(objects, record.packages(static_cast<int>(i)), path,
-                                  &staged.warnings));
+      RETURN_IF_ERROR(
+          CopyPackage(objects, record.packages(static_cast<int>(i)), path, &staged.warnings));
       ASSIGN_OR_RETURN(std::string digest, Sha256OfFile(path));
       text += digest + "\n";
       digests.push_back(std::move(digest));
@@ -113,10 +113,10 @@ Result<StagedPackages> StagePackages(store::ObjectStore* objects, const JobRecor
     RETURN_IF_ERROR(WriteFileDurably(marker, text));
   }
   for (size_t i = 0; i < count; ++i) {
-    staged.files.push_back({.host_path = fmt::format("{}/{}", folder, i),
-                            .file_name = PackageFileName(
-                                record.packages(static_cast<int>(i)).object(), i),
-                            .sha256 = digests[i]});
+    staged.files.push_back(
+        {.host_path = fmt::format("{}/{}", folder, i),
+         .file_name = PackageFileName(record.packages(static_cast<int>(i)).object(), i),
+         .sha256 = digests[i]});
   }
   return staged;
 }

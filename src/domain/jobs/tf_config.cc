@@ -34,8 +34,8 @@ std::string ReplicaHostName(std::string_view uid, int attempt, std::string_view 
 
 std::string ChiefName(std::string_view runtime_version) {
   int major = 0;
-  const auto [end, error] = std::from_chars(
-      runtime_version.data(), runtime_version.data() + runtime_version.size(), major);
+  const auto [end, error] = std::from_chars(runtime_version.data(),
+                                            runtime_version.data() + runtime_version.size(), major);
   return error == std::errc() && major < 2 ? "master" : "chief";
 }
 
@@ -52,9 +52,9 @@ std::string TfConfig(const TrainingInput& input, std::string_view uid, const Att
     std::string hosts;
     for (const Replica& replica : attempt.replicas()) {
       if (replica.role() != role) continue;
-      hosts += fmt::format("{}\"{}:{}\"", hosts.empty() ? "" : ",",
-                           ReplicaHostName(uid, attempt.number(), role, replica.index()),
-                           kReplicaPort);
+      hosts +=
+          fmt::format("{}\"{}:{}\"", hosts.empty() ? "" : ",",
+                      ReplicaHostName(uid, attempt.number(), role, replica.index()), kReplicaPort);
     }
     if (hosts.empty()) continue;
     cluster += fmt::format("{}\"{}\":[{}]", cluster.empty() ? "" : ",", wire_role(role), hosts);
