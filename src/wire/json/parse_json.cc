@@ -188,7 +188,9 @@ class Filler {
     if (!value.is_array()) return ReportStatus(InvalidValue(field, path_, ShowScalar(value)));
     const size_t length = path_.size();
     size_t index = 0;
-    for (const element item : value.get_array().value_unsafe()) {
+    // Named: a loop over a part of a temporary outlives the temporary.
+    const array items = value.get_array().value_unsafe();
+    for (const element item : items) {
       if (Full() || !Count()) return;
       path_ += fmt::format("[{}]", index++);
       Scalar(item, field, message);

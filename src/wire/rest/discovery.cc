@@ -33,8 +33,9 @@ google::protobuf::ListValue& List(Struct* object, std::string_view key) {
 void Set(Struct* object, std::string_view key, std::string_view text) {
   (*object->mutable_fields())[std::string(key)].set_string_value(std::string(text));
 }
-void Set(Struct* object, std::string_view key, bool value) {
-  (*object->mutable_fields())[std::string(key)].set_bool_value(value);
+// Its own name: a string literal would rather become a bool than a string_view.
+void SetTrue(Struct* object, std::string_view key) {
+  (*object->mutable_fields())[std::string(key)].set_bool_value(true);
 }
 
 std::string CamelCase(std::string_view name) {
@@ -136,7 +137,7 @@ void AddQueryParameters(const Descriptor& type, const std::string& prefix, const
     Struct& parameter = Sub(parameters, name);
     DescribeScalar(field, &parameter);
     Set(&parameter, "location", "query");
-    if (field.is_repeated()) Set(&parameter, "repeated", true);
+    if (field.is_repeated()) SetTrue(&parameter, "repeated");
   }
 }
 
@@ -157,7 +158,7 @@ void DescribeMethod(const MethodDescriptor& method, SchemaSet* schemas, Struct* 
     Struct& parameter = Sub(&parameters, name);
     Set(&parameter, "type", "string");
     Set(&parameter, "location", "path");
-    Set(&parameter, "required", true);
+    SetTrue(&parameter, "required");
     if (variable.end - variable.begin > 1) {
       Set(&parameter, "pattern", Pattern(path.segments(), variable));
     }
