@@ -1,0 +1,195 @@
+#include "server/server.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "domain/access/authenticator.h"
+#include "domain/access/authorizer.h"
+#include "domain/access/owner.h"
+#include "domain/access/projects.h"
+#include "net/certificate_authority.h"
+#include "net/http_server.h"
+#include "server/application.h"
+#include "server/job_sockets.h"
+#include "server/surfaces.h"
+#include "server/training.h"
+#include "store/log/log_store.h"
+#include "store/meta/meta_store.h"
+#include "store/object/object_store.h"
+#include "sys/file.h"
+
+namespace hodei::server {
+namespace {
+
+constexpr const char* kServerVersion = "0.1.0";
+constexpr std::chrono::seconds kStopGrace{10};
+
+// What runs in a temporary folder goes with the server.
+struct DataFolder {
+  std::unique_ptr<TemporaryDirectory> temporary;
+  std::string path;
+};
+
+class RealServer : public Server {
+ public:
+  Status Init(const Options& options, const Config& config);
+  ~RealServer() override { Stop(); }
+
+  std::string url() const override { return url_; }
+  std::string tls_url() const override { return tls_url_; }
+  std::vector<std::string> notices() const override { return notices_; }
+  void Stop() override;
+
+ private:
+  Status OpenStores(const Options& options);
+  Status Listen(const Options& options, const Config& config);
+  Status OpenAccess(const Options& options);
+  Status WriteServerFile(const Options& options) const;
+  std::string UrlOf(const HostPort& address, uint16_t port, std::string_view scheme) const;
+
+  const Clock& clock_ = SystemClock();
+  // In dependency order: what is below uses what is above.
+  DataFolder data_;
+  std::unique_ptr<store::MetaStore> meta_;
+  std::unique_ptr<store::ObjectStore> objects_;
+  std::unique_ptr<store::LogStore> logs_;
+  std::unique_ptr<access::Authenticator> authenticator_;
+  std::unique_ptr<access::Authorizer> authorizer_;
+  std::unique_ptr<access::Projects> projects_;
+  JobSocketListener job_sockets_;
+  std::unique_ptr<Training> training_;
+  std::unique_ptr<Surfaces> surfaces_;
+  std::unique_ptr<Application> application_;
+  std::unique_ptr<net::HttpServer> http_;
+  std::string url_;
+  std::string tls_url_;
+  std::vector<std::string> notices_;
+  bool stopped_ = false;
+};
+
+Status RealServer::OpenStores(const Options& options) {
+  if (options.ephemeral) {
+    data_.temporary = std::make_unique<TemporaryDirectory>();
+    data_.path = data_.temporary->path() + "/data";
+  } else {
+    data_.path = options.data_dir;
+  }
+  RETURN_IF_ERROR_CTX(MakeDirectories(data_.path, 0755), "make the data folder");
+  if (options.ephemeral) {
+    meta_ = store::MakeMemoryMetaStore();
+    objects_ = store::MakeMemoryObjectStore(&clock_);
+  } else {
+    ASSIGN_OR_RETURN(meta_, store::OpenSqliteMetaStore(data_.path + "/meta.db"));
+    ASSIGN_OR_RETURN(objects_, store::OpenLocalObjectStore({.directory = data_.path + "/objects",
+                                                            .clock = &clock_}));
+  }
+  ASSIGN_OR_RETURN(logs_, store::LogStore::Open(data_.path + "/logs", clock_));
+  return OkStatus();
+}
+
+std::string RealServer::UrlOf(const HostPort& address, uint16_t port,
+                              std::string_view scheme) const {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", scheme, v6 ? "[" : "", address.host, v6 ? "]" : "", port);
+}
+
+Status RealServer::Listen(const Options& options, const Config& config) {
+  net::ServerOptions server_options;
+  if (config.server().pool_threads() > 0) {
+    server_options.pool_threads = config.server().pool_threads();
+  }
+  ASSIGN_OR_RETURN(http_, net::HttpServer::Create(server_options, application_.get()));
+  const auto in_use = [](const Status& status, const HostPort& address, std::string_view flag) {
+    return Annotate(status, fmt::format("listen on {}:{} (another server? choose a free port with "
+                                        "{} HOST:0)",
+                                        address.host, address.port, flag));
+  };
+  Result<uint16_t> port = http_->ListenTcp(options.listen.host, options.listen.port);
+  if (!port.ok()) return in_use(port.status(), options.listen, "--listen");
+  url_ = UrlOf(options.listen, *port, "http");
+  if (options.no_tls) return OkStatus();
+  const std::vector<std::string> names(config.server().public_names().begin(),
+                                       config.server().public_names().end());
+  ASSIGN_OR_RETURN(const net::Certificates certificates,
+                   net::EnsureCertificates(data_.path + "/tls", names, clock_));
+  port = http_->ListenTls(options.listen_tls.host, options.listen_tls.port, certificates.server);
+  if (!port.ok()) return in_use(port.status(), options.listen_tls, "--listen-tls");
+  tls_url_ = UrlOf(options.listen_tls, *port, "https");
+  return OkStatus();
+}
+
+// After Listen(): the key file names the URL that clients reach.
+Status RealServer::OpenAccess(const Options& options) {
+  ASSIGN_OR_RETURN(const access::OwnerFiles owner,
+                   access::EnsureOwner({.data_dir = data_.path, .server_url = url_}, meta_.get(),
+                                       clock_));
+  if (options.auth_none) {
+    notices_.push_back(
+        "emulator mode: no credential is asked for, on loopback only (--auth none)");
+  } else {
+    notices_.push_back(fmt::format("credentials: {} and {}", owner.key_path, owner.token_path));
+  }
+  return OkStatus();
+}
+
+Status RealServer::WriteServerFile(const Options& options) const {
+  return WriteFileDurably(
+      data_.path + "/server.json",
+      fmt::format("{{\"url\":\"{}\",\"tls_url\":\"{}\",\"pid\":{},\"version\":\"{}\","
+                  "\"auth\":\"{}\",\"project\":\"hodei-local\"}}\n",
+                  url_, tls_url_, getpid(), kServerVersion, options.auth_none ? "none" : "token"),
+      0644);
+}
+
+Status RealServer::Init(const Options& options, const Config& config) {
+  RETURN_IF_ERROR(OpenStores(options));
+  const auto mode =
+      options.auth_none ? access::AuthMode::kNone : access::AuthMode::kCredentials;
+  authenticator_ = access::MakeAuthenticator(mode, meta_.get(), &clock_);
+  authorizer_ = access::MakeAuthorizer(meta_.get());
+  projects_ = std::make_unique<access::Projects>(meta_.get(), &clock_);
+  ASSIGN_OR_RETURN(training_, Training::Open({.data_dir = data_.path,
+                                              .config = config,
+                                              .meta = meta_.get(),
+                                              .objects = objects_.get(),
+                                              .logs = logs_.get(),
+                                              .sockets = &job_sockets_,
+                                              .clock = &clock_}));
+  for (const std::string& notice : training_->notices()) notices_.push_back(notice);
+  surfaces_ = std::make_unique<Surfaces>(Surfaces::Parts{.meta = meta_.get(),
+                                                         .objects = objects_.get(),
+                                                         .logs = logs_.get(),
+                                                         .authenticator = authenticator_.get(),
+                                                         .authorizer = authorizer_.get(),
+                                                         .projects = projects_.get(),
+                                                         .training = training_.get(),
+                                                         .clock = &clock_});
+  application_ = std::make_unique<Application>(surfaces_->All());
+  RETURN_IF_ERROR(Listen(options, config));
+  RETURN_IF_ERROR(OpenAccess(options));
+  job_sockets_.Attach(http_.get());
+  RETURN_IF_ERROR(http_->Start());
+  RETURN_IF_ERROR(WriteServerFile(options));
+  training_->StartReconciling();
+  return OkStatus();
+}
+
+void RealServer::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  if (training_) training_->StopReconciling();
+  if (surfaces_) surfaces_->EndStreams();
+  if (http_) http_->Stop(kStopGrace);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(const Options& options, const Config& config) {
+  auto server = std::make_unique<RealServer>();
+  RETURN_IF_ERROR(server->Init(options, config));
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace hodei::server

@@ -1,0 +1,44 @@
+// The parts of the server that answer requests, wired to what they need.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "domain/access/authenticator.h"
+#include "domain/access/authorizer.h"
+#include "domain/access/projects.h"
+#include "server/application.h"
+#include "server/training.h"
+#include "store/log/log_store.h"
+#include "store/meta/meta_store.h"
+#include "store/object/object_store.h"
+
+namespace hodei::server {
+
+class Surfaces {
+ public:
+  struct Parts {
+    store::MetaStore* meta = nullptr;
+    store::ObjectStore* objects = nullptr;
+    store::LogStore* logs = nullptr;
+    const access::Authenticator* authenticator = nullptr;
+    const access::Authorizer* authorizer = nullptr;
+    access::Projects* projects = nullptr;
+    Training* training = nullptr;
+    const Clock* clock = nullptr;
+  };
+  // None of the parts is owned.
+  explicit Surfaces(const Parts& parts);
+  ~Surfaces();
+  // In the order in which they are asked; the object store's XML protocol takes what is left.
+  std::vector<Surface> All() const;
+  // Ends open log streams, so that the HTTP server need not wait for them.
+  void EndStreams();
+
+ private:
+  struct Wired;
+  std::unique_ptr<Wired> wired_;
+};
+
+}  // namespace hodei::server

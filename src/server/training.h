@@ -1,0 +1,45 @@
+// What runs training jobs: executor, environments, the job reconciler and its service, wired.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "domain/jobs/job_sockets.h"
+#include "hodei/config.pb.h"
+#include "store/log/log_store.h"
+#include "store/meta/meta_store.h"
+#include "store/object/object_store.h"
+
+namespace hodei::service {
+class JobService;
+}
+
+namespace hodei::server {
+
+class Training {
+ public:
+  struct Parts {
+    std::string data_dir;
+    Config config;
+    store::MetaStore* meta = nullptr;
+    store::ObjectStore* objects = nullptr;
+    store::LogStore* logs = nullptr;
+    jobs::JobSockets* sockets = nullptr;
+    const Clock* clock = nullptr;
+  };
+  // FAILED_PRECONDITION when this machine cannot isolate jobs and nobody allowed that.
+  static Result<std::unique_ptr<Training>> Open(const Parts& parts);
+  virtual ~Training() = default;
+
+  virtual service::JobService* jobs() = 0;
+  // Sentences for the terminal: the sandbox's tier and what is missing for a better one.
+  virtual std::vector<std::string> notices() const = 0;
+  // The first look takes up what runs already.
+  virtual void StartReconciling() = 0;
+  virtual void StopReconciling() = 0;
+};
+
+}  // namespace hodei::server
