@@ -21,6 +21,10 @@ using ::testing::HasSubstr;
 
 }  // namespace
 
+MetaStoreMaker::MetaStoreMaker(std::string name_in,
+                               std::function<std::shared_ptr<MetaStore>()> make_in)
+    : name(std::move(name_in)), make(std::move(make_in)) {}
+
 std::string MetaStoreConformance::ListNames(std::string_view kind, ListOptions options) {
   std::string out;
   for (int pages = 0; pages < 1000; ++pages) {

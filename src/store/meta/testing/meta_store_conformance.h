@@ -15,6 +15,8 @@
 namespace hodei::store::testing {
 
 struct MetaStoreMaker {
+  // Not inline: naming it is what links the suite's tests into a program.
+  MetaStoreMaker(std::string name, std::function<std::shared_ptr<MetaStore>()> make);
   std::string name;
   // An empty store; what it needs on disk lives as long as the returned object.
   std::function<std::shared_ptr<MetaStore>()> make;
