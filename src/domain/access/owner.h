@@ -1,0 +1,33 @@
+// The first identity: at first start there is a project, its owner's service account, and two files
+// that let the person who started the server in.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "store/meta/meta_store.h"
+
+namespace hodei::access {
+
+struct OwnerOptions {
+  std::string data_dir;
+  // Where clients reach this server now: "http://127.0.0.1:8080".
+  std::string server_url;
+  std::string project_id = "hodei-local";
+};
+
+struct OwnerFiles {
+  std::string email;
+  std::string key_path;    // DIR/credentials/owner.json, 0600
+  std::string token_path;  // DIR/credentials/owner.token, 0600, no line feed
+};
+
+// Makes what is missing and leaves what is there, at every start; a crash at any point is mended by
+// the next call. A file that was removed is made anew, and what the old one held is revoked. When
+// the server's URL changed, the key file's token_uri follows and its key stays.
+// FAILED_PRECONDITION, saying what to do, when others could read the files.
+Result<OwnerFiles> EnsureOwner(const OwnerOptions& options, store::MetaStore* store,
+                               const Clock& clock);
+
+}  // namespace hodei::access
