@@ -108,6 +108,7 @@ constexpr std::array kTable = {
     PermissionRow{"ml.versions.list", kMlRead | kModelOwner | kModelUser},
     PermissionRow{"ml.versions.predict", kMlCreate | kModelOwner | kModelUser},
     PermissionRow{"ml.versions.update", kMlWrite | kModelOwner},
+    PermissionRow{"resourcemanager.projects.create", kOnlyOwner},
     PermissionRow{"resourcemanager.projects.delete", kOnlyOwner},
     PermissionRow{"resourcemanager.projects.get", kProjectRead},
     PermissionRow{"resourcemanager.projects.getIamPolicy", kEverybody},
