@@ -62,7 +62,9 @@ net::HttpResponse Call::OnError(const Status& status) {
       fmt::format("Request payload size exceeds the limit: {} bytes.", target_.body_limit_bytes);
   record_({context_.request_id, target_.route->method->full_name(), context_.principal.email,
            InvalidArgument(message)});
-  return ErrorResponse(413, message, WantsPretty(query_text_));
+  net::HttpResponse response = ErrorResponse(413, message, WantsPretty(query_text_));
+  response.close = true;
+  return response;
 }
 
 Result<net::HttpResponse> Call::Answer() {

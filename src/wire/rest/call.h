@@ -60,7 +60,10 @@ class Refusal : public net::RequestHandler {
   Where where() const override { return Where::kInline; }
   Status OnBody(std::string_view piece) override;
   net::HttpResponse OnEnd() override { return std::move(response_); }
-  net::HttpResponse OnError(const Status&) override { return std::move(response_); }
+  net::HttpResponse OnError(const Status&) override {
+    response_.close = true;  // what is left of the body is not read
+    return std::move(response_);
+  }
 
  private:
   net::HttpResponse response_;

@@ -111,7 +111,10 @@ net::HttpResponse ErrorResponse(const Status& status, bool pretty) {
 }
 
 net::HttpResponse ErrorResponse(int http_status, const std::string& message, bool pretty) {
-  const Status status(CodeFromHttpStatus(http_status), message);
+  Code code = CodeFromHttpStatus(http_status);
+  // 413, 414, 431 …: the request is at fault.
+  if (code == Code::kUnknown && http_status < 500) code = Code::kInvalidArgument;
+  const Status status(code, message);
   return JsonResponse(http_status, EnvelopeWriter(pretty).Write(http_status, status));
 }
 

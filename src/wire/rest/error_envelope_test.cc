@@ -71,6 +71,13 @@ TEST(ErrorEnvelope, CodesMapAsDocumented) {
   EXPECT_TRUE(ErrorResponse(Unauthenticated("x"), false).headers.Has("WWW-Authenticate"));
 }
 
+TEST(ErrorEnvelope, TransportStatusesKeepTheirNumber) {
+  const net::HttpResponse response = ErrorResponse(413, "big", false);
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(std::get<std::string>(response.body),
+            R"({"error":{"code":413,"message":"big","status":"INVALID_ARGUMENT"}})");
+}
+
 TEST(ErrorEnvelope, InternalErrorsAreNotExplained) {
   const Status told = ForClient(Internal("open '/var/x': disk on fire"), "r1");
   EXPECT_EQ(told, Internal("Internal error encountered. Request id: r1."));

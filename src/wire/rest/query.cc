@@ -69,7 +69,6 @@ Result<bool> TakeStandard(std::string_view name, const std::string& value, Query
       return InvalidArgument(fmt::format(
           "Invalid value for parameter alt: {}; this server answers json", QuoteForError(value)));
     }
-    query->media = value == "media";
     return true;
   }
   return std::find(kIgnored.begin(), kIgnored.end(), bare) != kIgnored.end();

@@ -20,7 +20,6 @@ inline constexpr size_t kQueryParameterLimit = 128;
 struct Query {
   bool pretty_print = true;
   FieldSelection fields;
-  bool media = false;  // alt=media
   // What is left: name and value, decoded.
   std::vector<std::pair<std::string, std::string>> parameters;
 };
