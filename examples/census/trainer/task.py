@@ -1,0 +1,75 @@
+"""Trains the census model; the flags are those of the well-known sample."""
+import argparse
+import json
+import logging
+import os
+import tempfile
+
+import tensorflow as tf
+
+from trainer import model, storage
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--job-dir", required=True, help="gs://… or a folder for the exported model")
+    parser.add_argument("--train-files", required=True)
+    parser.add_argument("--eval-files", required=True)
+    parser.add_argument("--train-steps", type=int, default=1000)
+    parser.add_argument("--eval-steps", type=int, default=100)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=0.005)
+    parser.add_argument("--verbosity", default="INFO",
+                        choices=["DEBUG", "ERROR", "FATAL", "INFO", "WARN"])
+    return parser.parse_args()
+
+
+def is_chief():
+    task = json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {})
+    return task.get("type", "chief") in ("chief", "master")
+
+
+def train(arguments, folder):
+    train_path, eval_path = os.path.join(folder, "train.csv"), os.path.join(folder, "eval.csv")
+    storage.copy_in(arguments.train_files, train_path)
+    storage.copy_in(arguments.eval_files, eval_path)
+    features, label = model.read(train_path)
+    eval_features, eval_label = model.read(eval_path)
+    logging.info("Training on %d rows for %d steps.", len(label), arguments.train_steps)
+    data = tf.data.Dataset.from_tensor_slices((features, label)).shuffle(len(label), seed=1)
+    data = data.repeat().batch(arguments.batch_size).prefetch(2)
+    classifier = model.build(features, arguments.learning_rate)
+    classifier.fit(data, steps_per_epoch=arguments.train_steps, epochs=1, verbose=0)
+    evaluation = tf.data.Dataset.from_tensor_slices((eval_features, eval_label))
+    loss, accuracy = classifier.evaluate(evaluation.repeat().batch(arguments.batch_size),
+                                         steps=arguments.eval_steps, verbose=0)
+    logging.info("accuracy = %.4f, loss = %.4f after %d steps", accuracy, loss,
+                 arguments.train_steps)
+    return classifier
+
+
+def export(classifier, folder, job_dir):
+    """A SavedModel under JOB_DIR/export/census."""
+    saved = os.path.join(folder, "saved")
+    classifier.export(saved, verbose=False)
+    target = job_dir.rstrip("/") + "/export/census/"
+    for root, _, names in os.walk(saved):
+        for name in names:
+            path = os.path.join(root, name)
+            storage.copy_out(path, target + os.path.relpath(path, saved))
+    logging.info("The model is at %s", target)
+
+
+def main():
+    arguments = parse_arguments()
+    logging.getLogger().setLevel({"FATAL": "CRITICAL", "WARN": "WARNING"}.get(
+        arguments.verbosity, arguments.verbosity))
+    if not is_chief():
+        logging.info("The chief trains alone; this replica has nothing to do.")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        export(train(arguments, folder), folder, arguments.job_dir)
+
+
+if __name__ == "__main__":
+    main()
