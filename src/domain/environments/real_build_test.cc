@@ -62,6 +62,12 @@ std::vector<std::string> Bubblewrap(const std::vector<std::string>& argv,
 
 class RealBuildTest : public ::testing::Test {
  protected:
+  // One cache for all tests: the base layer is built by the first that needs it.
+  static void SetUpTestSuite() { cache_ = new TemporaryDirectory; }
+  static void TearDownTestSuite() {
+    delete cache_;
+    cache_ = nullptr;
+  }
   void SetUp() override {
     if (FindInterpreters().empty() || !FileExists("/usr/bin/bwrap") ||
         RunToEnd({"/usr/bin/bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"}, "/dev/null")) {
@@ -75,6 +81,7 @@ class RealBuildTest : public ::testing::Test {
       executor_.Exit(spec.id, {.exit_code = code});
     });
     auto opened = BuiltEnvironments::Open({.data_dir = folder_.path() + "/server",
+                                           .cache_dir = cache_->path(),
                                            .interpreters = FindInterpreters(),
                                            .background = false},
                                           &executor_, &SystemClock());
@@ -128,10 +135,13 @@ class RealBuildTest : public ::testing::Test {
     return code;
   }
 
+  static TemporaryDirectory* cache_;
   TemporaryDirectory folder_;
   exec::FakeExecutor executor_;
   std::unique_ptr<BuiltEnvironments> environments_;
 };
+
+TemporaryDirectory* RealBuildTest::cache_ = nullptr;
 
 TEST_F(RealBuildTest, TheFirstWalkthroughsPackageRuns) {
   std::string example = std::string(HODEI_SOURCE_DIR) + "/examples/test1";
