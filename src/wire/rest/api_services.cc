@@ -12,6 +12,7 @@
 #include "google/cloud/ml/v1/version.pb.h"
 #include "google/cloud/resourcemanager/v1/projects.pb.h"
 #include "google/logging/v2/logging.pb.h"
+#include "hodei/v1/job_insight.pb.h"
 
 namespace hodei::wire::rest {
 
@@ -28,6 +29,7 @@ std::vector<const google::protobuf::ServiceDescriptor*> ApiServices() {
       ml::Trial::descriptor()->file(),
       google::cloud::resourcemanager::v1::Project::descriptor()->file(),
       google::logging::v2::LogEntry::descriptor()->file(),
+      hodei::v1::JobExplanation::descriptor()->file(),
   };
   std::vector<const google::protobuf::ServiceDescriptor*> services;
   for (const auto* file : files) {

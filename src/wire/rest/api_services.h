@@ -9,7 +9,7 @@ class ServiceDescriptor;
 
 namespace hodei::wire::rest {
 
-// ml v1, Resource Manager v1, Logging v2. Naming them here is also what links their descriptors in.
+// ml v1, Resource Manager v1, Logging v2, and our own additions. Naming them here is also what links their descriptors in.
 std::vector<const google::protobuf::ServiceDescriptor*> ApiServices();
 
 }  // namespace hodei::wire::rest
