@@ -24,10 +24,15 @@ class TokenService {
  public:
   static constexpr size_t kBodyLimitBytes = 64 * 1024;
 
-  // `token_uris`: the URLs under which this server's /token is reached
-  // ("http://127.0.0.1:8080/token"). Store and clock must outlive it.
-  TokenService(store::MetaStore* store, const Clock* clock, std::vector<std::string> token_uris)
-      : clock_(clock), issuer_(store, clock, std::move(token_uris)), tokens_(store, clock) {}
+  // Store and clock must outlive it.
+  TokenService(store::MetaStore* store, const Clock* clock)
+      : clock_(clock), issuer_(store, clock), tokens_(store, clock) {}
+
+  // The URLs under which this server's /token is reached ("http://127.0.0.1:8080/token"): an
+  // assertion may name one of them as its audience. Before the first request.
+  void SetTokenUris(std::vector<std::string> token_uris) {
+    issuer_.SetTokenUris(std::move(token_uris));
+  }
 
   // Whether Start() answers this path.
   static bool Owns(std::string_view path);

@@ -88,9 +88,10 @@ Result<Account> TokenIssuer::Verify(const Jwt& jwt) {
   if (!jwt.subject.empty() && jwt.subject != jwt.issuer) {
     return InvalidGrant("Invalid JWT: a service account can only act as itself.");
   }
-  const bool ours =
-      jwt.audience == kGoogleTokenUri ||
-      std::find(token_uris_.begin(), token_uris_.end(), jwt.audience) != token_uris_.end();
+  const auto is_audience = [&](const auto& uris) {
+    return std::find(std::begin(uris), std::end(uris), jwt.audience) != std::end(uris);
+  };
+  const bool ours = is_audience(kGoogleTokenUris) || is_audience(token_uris_);
   if (!ours) return InvalidGrant("Invalid JWT: the audience is not this server.");
   RETURN_IF_ERROR(VerifyTimes(jwt));
   return account;

@@ -20,8 +20,10 @@
 
 namespace hodei::access {
 
-// The audience that Google's own clients write, whatever token_uri says.
-inline constexpr char kGoogleTokenUri[] = "https://oauth2.googleapis.com/token";
+// The audiences that Google's own clients write, whatever token_uri says.
+inline constexpr std::string_view kGoogleTokenUris[] = {
+    "https://oauth2.googleapis.com/token", "https://www.googleapis.com/oauth2/v4/token",
+    "https://accounts.google.com/o/oauth2/token"};
 inline constexpr std::chrono::seconds kMaxAssertionLifetime{3600};
 inline constexpr std::chrono::seconds kClockSkew{60};
 inline constexpr std::chrono::seconds kAccessTokenLifetime{3599};
@@ -38,9 +40,11 @@ struct IssuedToken {
 
 class TokenIssuer {
  public:
-  // `token_uris`: further audiences that are this server's.
-  TokenIssuer(store::MetaStore* store, const Clock* clock, std::vector<std::string> token_uris)
-      : store_(store), clock_(clock), token_uris_(std::move(token_uris)) {}
+  // Both must outlive it.
+  TokenIssuer(store::MetaStore* store, const Clock* clock) : store_(store), clock_(clock) {}
+
+  // Audiences that are this server's, beside kGoogleTokenUris. Before the first assertion.
+  void SetTokenUris(std::vector<std::string> token_uris) { token_uris_ = std::move(token_uris); }
 
   Result<IssuedToken> ExchangeAssertion(std::string_view assertion);
 
@@ -55,7 +59,7 @@ class TokenIssuer {
 
   store::MetaStore* const store_;
   const Clock* const clock_;
-  const std::vector<std::string> token_uris_;
+  std::vector<std::string> token_uris_;
   struct Hour {
     Nanoseconds start{};
     int assertions = 0;
