@@ -4,7 +4,9 @@
 #include <google/protobuf/empty.pb.h>
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
+#include <thread>
 
 #include "domain/access/testing/fake_access.h"
 #include "google/api/httpbody.pb.h"
@@ -375,6 +377,34 @@ TEST_F(TranscoderTest, OwnsItsPathsOnly) {
                            "/v1x", "/token", ""}) {
     EXPECT_FALSE(transcoder_->Owns(path)) << path;
   }
+}
+
+TEST_F(TranscoderTest, ServesManyThreadsAtOnce) {
+  Transcoder transcoder(ApiServices(), &authenticator_, &authorizer_, {});
+  transcoder.Bind<ml::CreateJobRequest, ml::Job>(
+      "google.cloud.ml.v1.JobService.CreateJob",
+      [](const CallContext&, const ml::CreateJobRequest& request) -> Result<ml::Job> {
+        return request.job();
+      });
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string id = "j" + std::to_string(t);
+      for (int i = 0; i < 100; ++i) {
+        const auto handler =
+            transcoder.Start(Head("POST", "/v1/projects/p/jobs?prettyPrint=false&fields=jobId"));
+        const Status taken = handler->OnBody("{\"jobId\":\"" + id + "\",\"labels\":{\"a\":\"b\"}}");
+        const net::HttpResponse response = handler->OnEnd();
+        const std::string want = "{\"jobId\":\"" + id + "\"}";
+        if (!taken.ok() || std::get<std::string>(response.body) != want) ++wrong;
+        if (transcoder.Start(Head("GET", "/v1/nope"))->OnEnd().status != 404) ++wrong;
+      }
+      if (transcoder.Start(Head("GET", "/$discovery/rest"))->OnEnd().status != 200) ++wrong;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(TranscoderTest, WiringMistakesStopTheProgram) {
