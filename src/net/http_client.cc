@@ -83,8 +83,12 @@ Result<ClientResponse> Client::Send(const ClientRequest& request, const Sink& si
 Result<ClientResponse> Client::Try(const ClientRequest& request, const Sink& sink,
                                    TimePoint deadline, Progress* progress) {
   if (connection_ == nullptr) {
-    ASSIGN_OR_RETURN_CTX(connection_, ClientTransport::Connect(endpoint_, tls_.get(), deadline),
-                         "cannot connect");
+    auto connection = ClientTransport::Connect(endpoint_, tls_.get(), deadline);
+    if (!connection.ok()) {
+      Status status = Annotate(connection.status(), "cannot connect");
+      return status.code() == Code::kUnavailable ? status.WithReason("connect") : status;
+    }
+    connection_ = std::move(connection).value();
     in_ = InputBuffer();
   }
   bool stopped = false;
@@ -109,7 +113,8 @@ Result<ClientResponse> Client::Try(const ClientRequest& request, const Sink& sin
       response.body.append(piece);
       return OkStatus();
     };
-    received = ReceiveBody(*head, deadline, sink ? sink : collect);
+    const bool wanted = sink && head->status / 100 == 2;
+    received = ReceiveBody(*head, deadline, wanted ? sink : collect);
   }
   const bool keep = received.ok() && sent.ok() && !stopped && head->keep_alive && in_.empty();
   if (!keep) connection_.reset();

@@ -1,0 +1,12 @@
+// The tables of `jobs describe --summarize`.
+#pragma once
+
+#include <string>
+
+#include "cli/json.h"
+
+namespace hodei::cli {
+
+std::string SummarizeJob(const Json& job);
+
+}  // namespace hodei::cli

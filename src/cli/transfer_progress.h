@@ -1,0 +1,44 @@
+// What a running transfer shows: a line a file, and on a terminal a bar with rate and time left.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "base/clock.h"
+#include "cli/console.h"
+
+namespace hodei::cli {
+
+// Thread-safe.
+class TransferProgress {
+ public:
+  // Both must outlive this. `quiet`: shows nothing but failures.
+  TransferProgress(Console* console, const Clock* clock, bool quiet);
+  void Begin(size_t files, uint64_t bytes);
+  void StartFile(const std::string& label);
+  void Moved(uint64_t bytes);
+  void EndFile();
+  void Failed(const std::string& label, const std::string& message);
+  // The last state of the bar and the average rate.
+  void Finish();
+
+ private:
+  std::string Bar(Nanoseconds now) const;
+  void Draw(bool force);
+  void ClearBar();
+
+  Console* console_;
+  const Clock* clock_;
+  const bool quiet_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  size_t files_ = 0;
+  size_t files_done_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t bytes_done_ = 0;
+  Nanoseconds start_{0};
+  Nanoseconds drawn_at_{0};
+  bool drawn_ = false;
+};
+
+}  // namespace hodei::cli
