@@ -21,7 +21,9 @@ std::string PadRight(const std::string& text, size_t width) {
 std::string Centre(const std::string& text, size_t width) {
   size_t own = DisplayWidth(text);
   if (own >= width) return text;
-  size_t left = (width - own + 1) / 2;
+  // As Python's str.center() rounds, which gcloud uses.
+  size_t margin = width - own;
+  size_t left = margin / 2 + (margin & width & 1);
   return std::string(left, ' ') + text + std::string(width - own - left, ' ');
 }
 
