@@ -203,7 +203,7 @@ std::vector<Command> ServerCommands() {
                  TextFlag("listen-tls", "HOST:PORT",
                           "Where to listen by TLS; default 127.0.0.1:8443."),
                  TextFlag("auth", "AUTH", "\"none\" asks for no credential; loopback only.")
-                     .Choices({"none", "required"}),
+                     .Choices({"none", "token"}),
                  TextFlag("config", "FILE", "Configuration file of the server.")},
        .run = Up,
        .examples = "  $ hodei up\n  $ hodei up --data /srv/hodei --listen 127.0.0.1:9000",
