@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "domain/access/access_tokens.h"
+#include "domain/access/browser_guard.h"
 #include "domain/access/denial.h"
 #include "domain/access/record_cache.h"
 #include "domain/access/record_kinds.h"
@@ -68,6 +69,7 @@ class StoredAuthenticator : public Authenticator {
     if (mode_ == AuthMode::kNone) {
       // Job code stays confined even where nobody else is asked for anything.
       if (!job.empty()) return JobPrincipal(job);
+      if (IsForeignPage(head)) return UnauthenticatedCaller();
       return Principal{.email = "emulator@hodei.local", .emulator = true};
     }
     std::optional<std::string> token = HeaderToken(head.headers);
