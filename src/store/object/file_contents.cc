@@ -48,6 +48,10 @@ class FileContents : public ContentStore {
 
   Result<UniqueFd> CreateFile(int64_t id) override {
     RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.content.create"));
+    Result<UniqueFd> fd = OpenFile(FilePath(id), O_RDWR | O_CREAT | O_EXCL);
+    if (fd.status().code() != Code::kNotFound) return fd;
+    RETURN_IF_ERROR(MakeDirectories(FolderPath(id)));
+    RETURN_IF_ERROR(SyncDirectory(directory_ + "/content"));
     return OpenFile(FilePath(id), O_RDWR | O_CREAT | O_EXCL);
   }
 
@@ -124,8 +128,10 @@ class FileContents : public ContentStore {
   Result<std::vector<int64_t>> ListFiles() override {
     std::vector<int64_t> ids;
     for (int folder = 0; folder < kFolders; ++folder) {
-      ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(FolderPath(folder)));
-      for (const std::string& name : names) {
+      const Result<std::vector<std::string>> names = ListDirectory(FolderPath(folder));
+      if (names.status().code() == Code::kNotFound) continue;  // made when first needed
+      RETURN_IF_ERROR(names.status());
+      for (const std::string& name : *names) {
         if (const int64_t id = ParseId(name); id >= 0) ids.push_back(id);
       }
     }
@@ -145,9 +151,7 @@ class FileContents : public ContentStore {
 
   Status MakeFolders() {
     RETURN_IF_ERROR(MakeDirectories(directory_ + "/segments"));
-    for (int folder = 0; folder < kFolders; ++folder) {
-      RETURN_IF_ERROR(MakeDirectories(FolderPath(folder)));
-    }
+    RETURN_IF_ERROR(MakeDirectories(directory_ + "/content"));
     RETURN_IF_ERROR(SyncDirectory(directory_ + "/content"));
     RETURN_IF_ERROR(SyncDirectory(directory_));
     ASSIGN_OR_RETURN(const std::vector<int64_t> segments, ListSegments());

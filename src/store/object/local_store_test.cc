@@ -155,7 +155,7 @@ TEST_F(LocalStore, OrphansAreRemovedAtStart) {
   ASSERT_THAT(Put("gone", "small"), IsOk());
   ASSERT_THAT(store_->DeleteObject("bucket", "gone", std::nullopt, {}), IsOk());
   store_.reset();
-  ASSERT_THAT(WriteFileDurably(Folder() + "/content/77/0000000000000077", "half an object"),
+  ASSERT_THAT(WriteFileDurably(Folder() + "/content/01/0000000000000101", "half an object"),
               IsOk());
   ASSERT_THAT(Open(), IsOk());
   EXPECT_THAT(Files("content"), SizeIs(1));
