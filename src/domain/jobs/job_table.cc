@@ -19,6 +19,14 @@ store::Write Put(std::string_view kind, const std::string& name, std::string val
   return {store::Write::Op::kPut, std::string(kind), name, std::move(value), expected};
 }
 
+Result<StoredJob> Parse(const store::Record& record) {
+  StoredJob stored{.record = {}, .revision = record.revision, .create_order = record.create_order};
+  if (!stored.record.ParseFromString(record.value)) {
+    return DataLoss(fmt::format("the stored record of job '{}' is damaged", record.name));
+  }
+  return stored;
+}
+
 }  // namespace
 
 std::string NameOf(const JobRecord& record) {
@@ -38,11 +46,13 @@ Job JobOf(const StoredJob& stored) {
   return job;
 }
 
-Result<StoredJob> JobTable::Create(const JobRecord& record) {
+Result<StoredJob> JobTable::Create(const JobRecord& record, std::vector<store::Write> others) {
   const std::string name = NameOf(record);
-  Result<std::vector<int64_t>> committed =
-      store_->Commit({Put(kJobKind, name, record.SerializeAsString(), 0),
-                      Put(kLiveJobKind, name, "", std::nullopt)});
+  std::vector<store::Write> writes = {Put(kJobKind, name, record.SerializeAsString(), 0),
+                                      Put(kLiveJobKind, name, "", std::nullopt)};
+  writes.insert(writes.end(), std::make_move_iterator(others.begin()),
+                std::make_move_iterator(others.end()));
+  Result<std::vector<int64_t>> committed = store_->Commit(writes);
   if (committed.status().code() == Code::kAlreadyExists) {
     return AlreadyExists("Field: job.job_id Error: A job with this id already exists.")
         .WithViolation({"job.job_id", "A job with this id already exists."});
@@ -55,11 +65,23 @@ Result<StoredJob> JobTable::Get(std::string_view name) const {
   Result<store::Record> found = store_->Get(kJobKind, name);
   if (found.status().code() == Code::kNotFound) return NoSuchJob(name);
   if (!found.ok()) return found.status();
-  StoredJob stored{.revision = found->revision, .create_order = found->create_order};
-  if (!stored.record.ParseFromString(found->value)) {
-    return DataLoss(fmt::format("the stored record of job '{}' is damaged", name));
+  return Parse(*found);
+}
+
+Result<JobTable::Page> JobTable::List(std::string_view project, size_t limit,
+                                      std::string_view after) const {
+  store::ListOptions options;
+  options.prefix = FormatJobName(project, "");
+  options.limit = limit;
+  options.newest_first = true;
+  options.after = after;
+  ASSIGN_OR_RETURN(store::ListPage page, store_->List(kJobKind, options));
+  Page result{.jobs = {}, .next = std::move(page.next)};
+  for (const store::Record& record : page.records) {
+    ASSIGN_OR_RETURN(StoredJob stored, Parse(record));
+    result.jobs.push_back(std::move(stored));
   }
-  return stored;
+  return result;
 }
 
 Result<JobRecord> JobTable::Update(std::string_view name,

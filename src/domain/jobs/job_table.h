@@ -26,9 +26,9 @@ class JobTable {
   // `store` is not owned.
   explicit JobTable(store::MetaStore* store) : store_(store) {}
 
-  // ALREADY_EXISTS when the name was ever used. Durable when it returns.
-  // The result has no create_order.
-  Result<StoredJob> Create(const JobRecord& record);
+  // ALREADY_EXISTS when the name was ever used. Durable when it returns; `others` are committed
+  // with it. The result has no create_order.
+  Result<StoredJob> Create(const JobRecord& record, std::vector<store::Write> others = {});
   // NOT_FOUND, worded for the API.
   Result<StoredJob> Get(std::string_view name) const;
   // Applies `edit` to the newest record and commits it, again when somebody else was faster (at
@@ -38,6 +38,13 @@ class JobTable {
   // Replaces records that must still have the given revisions; a terminal one leaves the live
   // index. All or none. Returns the new revisions.
   Result<std::vector<int64_t>> Replace(const std::vector<StoredJob>& jobs);
+  // Jobs of `project`, newest first: at most `limit` after the place `after` (empty: from the
+  // start).
+  struct Page {
+    std::vector<StoredJob> jobs;
+    std::string next;  // empty on the last page
+  };
+  Result<Page> List(std::string_view project, size_t limit, std::string_view after) const;
   // Names of jobs that have not ended.
   Result<std::vector<std::string>> LiveNames() const;
 
