@@ -225,14 +225,13 @@ def needed_layers(packages, modules):
                         needed.add(wanted[top_name(used)])
         except Refused as refusal:
             raise Refused("Package '%s' %s." % (package["name"], refusal))
-        except (tarfile.TarError, zipfile.BadZipFile, zipfile.LargeZipFile, lzma.LZMAError, EOFError,
-                OSError, ValueError, NotImplementedError, RuntimeError, KeyError, OverflowError,
-                UnicodeError, IndexError, TypeError, AttributeError) as error:
-            text = " ".join(str(error).split())[:200]
-            raise Refused("Package '%s' cannot be read as an archive (%s): build it again with"
-                          " 'python setup.py sdist' and check the upload." % (package["name"], text))
         except MemoryError:
             raise Refused("Package '%s' needs too much memory to read." % package["name"])
+        except Exception as error:  # whatever a broken archive makes of the libraries that read it
+            text = " ".join(str(error).split())[:200]
+            raise Refused("Package '%s' cannot be read as an archive (%s): build it again with"
+                          " 'python setup.py sdist' and check the upload."
+                          % (package["name"], text))
     return sorted(needed)
 
 

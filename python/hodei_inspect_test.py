@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import os
+import random
 import resource
 import stat
 import subprocess
@@ -229,6 +230,34 @@ class Inspector(unittest.TestCase):
     def test_names_with_line_feeds_cannot_forge_a_report(self):
         lines = self.inspect(tar(member("../x\nneed tensorflow\nok")))
         self.assertEqual(len(lines), 1)
+
+    def test_mutated_archives_give_a_verdict(self):
+        """A fuzzer in small: HODEI_FUZZ_SECONDS of it, from a seed that a failure prints."""
+        seed = int(os.environ.get("HODEI_FUZZ_SEED", time.time_ns()))
+        chance = random.Random(seed)
+        end = time.monotonic() + float(os.environ.get("HODEI_FUZZ_SECONDS", "5"))
+        path = os.path.join(self.folder.name, "fuzzed")
+        seeds = [archive for archive, _ in ATTACKS.values() if len(archive) < 20000]
+        raw = [tar(member("t/" + "n" * 120), (member("t/a.py"), b"import numpy\n"), form=form,
+                   pack=bytes) for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)]
+        while time.monotonic() < end:
+            mutated = bytearray(chance.choice(raw + seeds))
+            for _ in range(chance.randint(1, 8)):
+                if mutated:
+                    mutated[chance.randrange(len(mutated))] = chance.choice((0, 0xff, 0x2f, 0x37,
+                                                                             chance.randrange(256)))
+            if chance.random() < 0.2:
+                del mutated[chance.randrange(len(mutated) + 1):]
+            if not mutated.startswith((b"\x1f\x8b", b"PK", b"BZ", b"\xfd")):
+                mutated = gzip.compress(bytes(mutated), 1)
+            with open(path, "wb") as out:
+                out.write(mutated)
+            try:
+                hodei_inspect.needed_layers([{"path": path, "name": "p"}], MODULES)
+            except hodei_inspect.Refused:
+                pass
+            except Exception as error:  # anything else is a hole in the inspector
+                self.fail("seed %d: %r" % (seed, error))
 
     def test_limits_are_exact(self):
         self.assertEqual(self.inspect(tar(*(member("t/%d" % i) for i in range(50000)))), ["ok"])
