@@ -1,0 +1,324 @@
+#include "exec/sandbox/network.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "exec/sandbox/run_program.h"
+#include "sys/file.h"
+
+namespace hodei::exec {
+namespace {
+
+constexpr char kIp[] = "/usr/sbin/ip";
+constexpr char kNft[] = "/usr/sbin/nft";
+constexpr char kNetnsDir[] = "/run/netns";
+constexpr char kTable[] = "hodei";
+constexpr char kInterfacePrefix[] = "hodei";
+constexpr char kForwardingRecord[] = "/run/hodei-forwarding";
+constexpr int kMaxEgressReplicas = 16'000;  // /30 networks in 100.127.0.0/16
+
+// Serialises table and forwarding changes of all servers and supervisors of this machine.
+class MachineLock {
+ public:
+  static Result<MachineLock> Take(const std::string& path) {
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDWR | O_CREAT));
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    while (fcntl(fd.get(), F_OFD_SETLKW, &whole) != 0) {
+      if (errno != EINTR) return ErrnoStatus(errno, fmt::format("lock '{}'", path));
+    }
+    MachineLock lock;
+    lock.fd_ = std::move(fd);
+    return lock;
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
+Result<UniqueFd> OpenNetns(const std::string& name) {
+  return OpenFile(std::string(kNetnsDir) + "/" + name, O_RDONLY);
+}
+
+std::string FdPath(const UniqueFd& fd) { return fmt::format("/proc/{}/fd/{}", getpid(), fd.get()); }
+
+Status Ip(const std::string& batch, int netns = -1) {
+  RunOptions options;
+  options.input = batch;
+  options.network_namespace = netns;
+  return RunProgram({kIp, "-batch", "-"}, options).status();
+}
+
+Status SetLoopbackUp() {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (!fd || ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) return ErrnoStatus(errno, "raise lo");
+  return OkStatus();
+}
+
+Status WriteSysctl(const std::string& path, const std::string& value) {
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile("/proc/sys/" + path, O_WRONLY));
+  return WriteAll(fd.get(), value);
+}
+
+// A new namespace of this thread's making; the thread stays where it was.
+Result<UniqueFd> NewNamespace() {
+  ASSIGN_OR_RETURN(const UniqueFd before, OpenFile("/proc/self/ns/net", O_RDONLY));
+  if (unshare(CLONE_NEWNET) != 0) return ErrnoStatus(errno, "unshare network");
+  auto made = OpenFile("/proc/self/ns/net", O_RDONLY);
+  const Status up = SetLoopbackUp();
+  // No address of the other family anywhere: rules and ranges are written for one.
+  (void)WriteSysctl("net/ipv6/conf/all/disable_ipv6", "1").ok();
+  (void)WriteSysctl("net/ipv6/conf/default/disable_ipv6", "1").ok();
+  if (setns(before.get(), CLONE_NEWNET) != 0) _exit(125);
+  RETURN_IF_ERROR(up);
+  return made;
+}
+
+Status JoinGroup(const LaunchPlan& plan, const UniqueFd& replica) {
+  const auto& names = plan.spec.network.group_host_names;
+  const auto it = std::find(names.begin(), names.end(), plan.spec.network.host_name);
+  if (it == names.end()) return InvalidArgument("host_name is not among group_host_names");
+  const auto index = static_cast<size_t>(it - names.begin());
+  ASSIGN_OR_RETURN(const UniqueFd group, OpenNetns(plan.group_netns));
+  RETURN_IF_ERROR(Ip(fmt::format("link add p{0} type veth peer name eth0 netns {1}\n"
+                                 "link set p{0} master br0 up\n",
+                                 index, FdPath(replica)),
+                     group.get()));
+  return Ip(fmt::format("addr add {}/16 dev eth0\nlink set eth0 up\n", GroupAddress(index)),
+            replica.get());
+}
+
+std::string UplinkOf(const std::string& route) {
+  std::istringstream words(route);
+  for (std::string word; words >> word;) {
+    if (word == "dev" && words >> word) return word;
+  }
+  return "";
+}
+
+std::string Uplink() {
+  const auto route = RunProgram({kIp, "-4", "route", "show", "default"});
+  return route.ok() ? UplinkOf(*route) : "";
+}
+
+std::string ForwardingPath(const std::string& interface) {
+  return "net/ipv4/conf/" + interface + "/forwarding";
+}
+
+// Answers come in by the uplink, so it must forward. Whether it did before is remembered.
+Result<std::vector<std::string>> OpenForwarding() {
+  const std::string uplink = Uplink();
+  if (uplink.empty()) return FailedPrecondition("the host has no default route");
+  std::vector<std::string> closed;
+  if (const auto record = ReadFile(kForwardingRecord, 4096); record.ok()) {
+    std::istringstream names(*record);
+    for (std::string name; names >> name;) closed.push_back(name);
+  }
+  const auto now = ReadFile("/proc/sys/" + ForwardingPath(uplink), 16);
+  if (!now.ok()) return now.status();
+  if (now->starts_with("0")) {
+    if (std::find(closed.begin(), closed.end(), uplink) == closed.end()) closed.push_back(uplink);
+    std::string text;
+    for (const std::string& name : closed) text += name + "\n";
+    RETURN_IF_ERROR(WriteFileDurably(kForwardingRecord, text));
+    RETURN_IF_ERROR(WriteSysctl(ForwardingPath(uplink), "1"));
+  }
+  return closed;
+}
+
+Result<int> AddEgressLink(const UniqueFd& replica) {
+  // The kernel is the referee between all servers of this machine: a name exists once.
+  for (int slot = 0; slot < kMaxEgressReplicas; ++slot) {
+    const std::string name = fmt::format("{}{}", kInterfacePrefix, slot);
+    if (FileExists("/proc/sys/net/ipv4/conf/" + name)) continue;
+    const Status added = Ip(fmt::format("link add {} type veth peer name eth1 netns {}\n", name,
+                                        FdPath(replica)));
+    if (added.ok()) return slot;
+    if (added.message().find("File exists") == std::string::npos) return added;
+  }
+  return ResourceExhausted("too many replicas with internet access");
+}
+
+Status JoinInternet(const LaunchPlan& plan, const UniqueFd& replica) {
+  ASSIGN_OR_RETURN(const MachineLock lock, MachineLock::Take(plan.network_lock));
+  ASSIGN_OR_RETURN(const std::vector<std::string> closed, OpenForwarding());
+  // The table stands before the link does: there is no moment without rules.
+  RunOptions rules;
+  rules.input = NftRuleset(plan.resolvers, plan.egress_allow, closed);
+  RETURN_IF_ERROR(RunProgram({kNft, "-f", "-"}, rules).status());
+  ASSIGN_OR_RETURN(const int slot, AddEgressLink(replica));
+  const std::string name = fmt::format("{}{}", kInterfacePrefix, slot);
+  const std::string net = fmt::format("100.127.{}.", slot / 64);
+  const int base = slot % 64 * 4;
+  (void)WriteSysctl("net/ipv6/conf/" + name + "/disable_ipv6", "1").ok();
+  (void)WriteSysctl("net/ipv4/conf/" + name + "/rp_filter", "1").ok();
+  RETURN_IF_ERROR(WriteSysctl(ForwardingPath(name), "1"));
+  RETURN_IF_ERROR(
+      Ip(fmt::format("addr add {0}{1}/30 dev {2}\nlink set {2} up\n", net, base + 1, name)));
+  return Ip(fmt::format("addr add {0}{1}/30 dev eth1\nlink set eth1 up\n"
+                        "route add default via {0}{2}\n",
+                        net, base + 2, base + 1),
+            replica.get());
+}
+
+bool IsAddressWord(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789./:") == std::string::npos;
+}
+
+// "10.0.0.1:443" → "ip daddr 10.0.0.1 tcp dport 443 accept".
+std::string AllowRule(const std::string& allow) {
+  if (!IsAddressWord(allow)) return "";
+  const size_t colon = allow.find(':');
+  const std::string address = allow.substr(0, colon);
+  if (colon == std::string::npos) return fmt::format("    ip daddr {} accept\n", address);
+  return fmt::format("    ip daddr {} tcp dport {} accept\n", address, allow.substr(colon + 1));
+}
+
+}  // namespace
+
+std::string GroupAddress(size_t index) {
+  const size_t host = index + 10;
+  return fmt::format("100.96.{}.{}", host / 256, host % 256);
+}
+
+std::vector<std::string> ForwardableResolvers(const std::string& resolv_conf) {
+  std::vector<std::string> out;
+  std::istringstream lines(resolv_conf);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string keyword;
+    std::string address;
+    if (!(words >> keyword >> address) || keyword != "nameserver") continue;
+    const bool v4 = address.find_first_not_of("0123456789.") == std::string::npos;
+    if (v4 && !address.starts_with("127.") && out.size() < 3) out.push_back(address);
+  }
+  return out;
+}
+
+std::string NftRuleset(const std::vector<std::string>& resolvers,
+                       const std::vector<std::string>& allow,
+                       const std::vector<std::string>& closed) {
+  std::string from_job;
+  for (const std::string& resolver : resolvers) {
+    from_job += fmt::format("    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n",
+                            resolver);
+  }
+  for (const std::string& one : allow) from_job += AllowRule(one);
+  std::string closed_rules;
+  for (const std::string& name : closed) {
+    closed_rules += fmt::format("    iifname \"{}\" drop\n", name);
+  }
+  // One transaction: the old table goes and the new one comes at once.
+  return fmt::format(R"(table inet {0} {{ }}
+delete table inet {0}
+table inet {0} {{
+  chain forward {{
+    type filter hook forward priority -5; policy accept;
+    iifname "{1}*" jump from_job
+    oifname "{1}*" jump to_job
+{3}  }}
+  chain from_job {{
+    meta nfproto ipv6 drop
+    ip saddr != 100.127.0.0/16 drop
+    oifname "{1}*" drop
+{2}    ip daddr {{ 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4 }} drop
+    accept
+  }}
+  chain to_job {{
+    ct state established,related accept
+    drop
+  }}
+  chain input {{
+    type filter hook input priority -5; policy accept;
+    iifname "{1}*" drop
+  }}
+  chain output {{
+    type filter hook output priority -5; policy accept;
+    oifname "{1}*" drop
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 100.127.0.0/16 oifname != "{1}*" masquerade
+  }}
+}}
+)",
+                     kTable, kInterfacePrefix, from_job, closed_rules);
+}
+
+Result<UniqueFd> MakeReplicaNetwork(const LaunchPlan& plan) {
+  ASSIGN_OR_RETURN(UniqueFd replica, NewNamespace());
+  if (!plan.group_netns.empty()) RETURN_IF_ERROR_CTX(JoinGroup(plan, replica), "join group");
+  if (plan.spec.network.egress == Egress::kInternet) {
+    RETURN_IF_ERROR_CTX(JoinInternet(plan, replica), "internet");
+  }
+  return replica;
+}
+
+Status EnsureGroup(const std::string& netns) {
+  if (FileExists(std::string(kNetnsDir) + "/" + netns)) return OkStatus();
+  RETURN_IF_ERROR(RunProgram({kIp, "netns", "add", netns}).status());
+  // Without a querier a snooping bridge forgets who listens; jobs want plain forwarding.
+  return RunProgram({kIp, "-n", netns, "-batch", "-"},
+                    {.input = "link set lo up\n"
+                              "link add br0 type bridge forward_delay 0 mcast_snooping 0\n"
+                              "link set br0 up\n"})
+      .status();
+}
+
+Status RemoveGroup(const std::string& netns) {
+  if (!FileExists(std::string(kNetnsDir) + "/" + netns)) return OkStatus();
+  return RunProgram({kIp, "netns", "del", netns}).status();
+}
+
+std::vector<std::string> ListGroups(const std::string& prefix) {
+  std::vector<std::string> out;
+  const auto names = ListDirectory(kNetnsDir);
+  if (!names.ok()) return out;
+  for (const std::string& name : *names) {
+    if (name.starts_with(prefix)) out.push_back(name);
+  }
+  return out;
+}
+
+Status RemoveUnusedEgress(const std::string& lock_path) {
+  ASSIGN_OR_RETURN(const MachineLock lock, MachineLock::Take(lock_path));
+  const auto interfaces = ListDirectory("/proc/sys/net/ipv4/conf");
+  if (interfaces.ok()) {
+    for (const std::string& name : *interfaces) {
+      if (name.starts_with(kInterfacePrefix)) return OkStatus();
+    }
+  }
+  if (const auto record = ReadFile(kForwardingRecord, 4096); record.ok()) {
+    std::istringstream names(*record);
+    for (std::string name; names >> name;) (void)WriteSysctl(ForwardingPath(name), "0").ok();
+    unlink(kForwardingRecord);
+    return RunProgram({kNft, "-f", "-"},
+                      {.input = fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", kTable)})
+        .status();
+  }
+  return OkStatus();
+}
+
+std::string EgressProblem() {
+  if (access(kIp, X_OK) != 0) return "iproute2 is not installed";
+  if (access(kNft, X_OK) != 0) return "nftables is not installed";
+  if (Uplink().empty()) return "the host has no default route";
+  return "";
+}
+
+}  // namespace hodei::exec

@@ -1,0 +1,294 @@
+#include "exec/sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "exec/sandbox/scratch.h"
+#include "sys/file.h"
+
+namespace hodei::exec {
+namespace {
+
+// open_tree and move_mount: glibc has the wrappers only since 2.36.
+int OpenTree(const std::string& path) {
+  constexpr unsigned kClone = 1;          // OPEN_TREE_CLONE
+  constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
+  return static_cast<int>(
+      syscall(SYS_open_tree, AT_FDCWD, path.c_str(), kClone | kRecursive | O_CLOEXEC));
+}
+
+int MoveMount(int tree, const std::string& target) {
+  constexpr unsigned kFromEmptyPath = 4;  // MOVE_MOUNT_F_EMPTY_PATH
+  return static_cast<int>(
+      syscall(SYS_move_mount, tree, "", AT_FDCWD, target.c_str(), kFromEmptyPath));
+}
+
+struct Bind {
+  std::string host;
+  std::string inside;
+  const char* how;  // the bwrap option
+};
+
+// Files of /etc that programs need and that say nothing about the host's people.
+constexpr const char* kEtcFromHost[] = {"/etc/ssl/certs",     "/etc/ca-certificates",
+                                        "/etc/ld.so.cache",   "/etc/ld.so.conf",
+                                        "/etc/ld.so.conf.d",  "/etc/alternatives",
+                                        "/etc/localtime",     "/etc/mime.types",
+                                        "/etc/services",      "/etc/protocols",
+                                        "/etc/fonts"};
+
+std::vector<Bind> BindsOf(const LaunchPlan& plan) {
+  std::vector<Bind> binds;
+  binds.push_back({plan.init_path, kInitInside, "--ro-bind"});
+  for (const Mount& mount : plan.spec.mounts) {
+    binds.push_back({mount.host_path, mount.inside_path, mount.writable ? "--bind" : "--ro-bind"});
+  }
+  if (!plan.spec.api_socket_dir.empty()) {
+    binds.push_back({plan.spec.api_socket_dir, "/run/hodei", "--ro-bind"});
+  }
+  return binds;
+}
+
+// A writable folder belongs to the replica's user while it is its own.
+Status GiveWritableMounts(const LaunchPlan& plan) {
+  if (plan.host_uid == 0) return OkStatus();
+  for (const Mount& mount : plan.spec.mounts) {
+    if (!mount.writable) continue;
+    if (lchown(mount.host_path.c_str(), plan.host_uid, plan.host_uid) != 0) {
+      return ErrnoStatus(errno, fmt::format("chown '{}'", mount.host_path));
+    }
+  }
+  return OkStatus();
+}
+
+Status MakeTarget(const std::string& source, const std::string& target) {
+  struct stat st {};
+  if (stat(source.c_str(), &st) != 0) return ErrnoStatus(errno, fmt::format("stat '{}'", source));
+  if (S_ISDIR(st.st_mode)) {
+    if (mkdir(target.c_str(), 0755) != 0) return ErrnoStatus(errno, "mkdir in stage");
+    return OkStatus();
+  }
+  return OpenFile(target, O_WRONLY | O_CREAT | O_EXCL, 0644).status();
+}
+
+// The root tiers' mounts, in a namespace of this process. Rewrites each bind's host path.
+class Stage {
+ public:
+  Status Enter() {
+    if (unshare(CLONE_NEWNS) != 0) return ErrnoStatus(errno, "unshare mount namespace");
+    // Slave: what the host unmounts goes away here too, what we mount is seen by nobody.
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+      return ErrnoStatus(errno, "make mounts private");
+    }
+    for (const char* folder : {"/mnt", "/media", "/srv", "/tmp"}) {
+      struct stat st {};
+      if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode)) {
+        root_ = folder;
+        return OkStatus();
+      }
+    }
+    return FailedPrecondition("none of /mnt, /media, /srv, /tmp exists to put mounts on");
+  }
+
+  // Sources may lie below the stage folder itself: take hold of them before it is covered.
+  Status Hold(const std::vector<Bind>& binds) {
+    for (const Bind& bind : binds) {
+      UniqueFd tree(OpenTree(bind.host));
+      if (!tree) return ErrnoStatus(errno, fmt::format("take '{}'", bind.host));
+      trees_.push_back(std::move(tree));
+    }
+    return OkStatus();
+  }
+
+  Status Cover() {
+    if (mount("hodei", root_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0755") != 0) {
+      return ErrnoStatus(errno, fmt::format("mount stage on '{}'", root_));
+    }
+    return OkStatus();
+  }
+
+  Status Place(size_t index, const std::string& source, Bind* bind) {
+    const std::string target = fmt::format("{}/{}", root_, index);
+    RETURN_IF_ERROR(MakeTarget(source, target));
+    if (MoveMount(trees_[index].get(), target) != 0) {
+      return ErrnoStatus(errno, fmt::format("place '{}'", bind->inside));
+    }
+    bind->host = target;
+    return OkStatus();
+  }
+
+  const std::string& root() const { return root_; }
+  const UniqueFd& tree(size_t index) const { return trees_[index]; }
+
+ private:
+  std::string root_;
+  std::vector<UniqueFd> trees_;
+};
+
+Status MountScratch(const LaunchPlan& plan, const std::string& device, const std::string& target) {
+  if (mkdir(target.c_str(), 0755) != 0) return ErrnoStatus(errno, "mkdir scratch");
+  if (mount(device.c_str(), target.c_str(), "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "") != 0) {
+    return ErrnoStatus(errno, fmt::format("mount scratch from '{}'", device));
+  }
+  // lost+found tells the job nothing; its inodes are the job's to fill.
+  rmdir((target + "/lost+found").c_str());
+  for (const char* name : {"/work", "/tmp"}) {
+    const std::string folder = target + name;
+    if (mkdir(folder.c_str(), 0700) != 0 ||
+        chown(folder.c_str(), plan.host_uid, plan.host_uid) != 0) {
+      return ErrnoStatus(errno, "prepare scratch");
+    }
+  }
+  return OkStatus();
+}
+
+Status MakePlainScratch(const std::string& folder) {
+  RETURN_IF_ERROR(MakeDirectories(folder + "/work"));
+  return MakeDirectories(folder + "/tmp");
+}
+
+// Small files that are written for each replica; `folder` must be reachable by the job's user.
+Status WriteEtc(const std::string& folder, const std::string& hosts,
+                const std::string& resolv_conf, std::vector<std::string>* args) {
+  RETURN_IF_ERROR(MakeDirectories(folder, 0755));
+  const std::pair<const char*, std::string> files[] = {
+      {"passwd",
+       "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
+       "hodei:x:1000:1000:job:/work:/bin/sh\n"
+       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
+      {"group", "root:x:0:\nhodei:x:1000:\nnogroup:x:65534:\n"},
+      {"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"},
+      {"hosts", hosts},
+      {"resolv.conf", resolv_conf}};
+  for (const auto& [name, text] : files) {
+    const std::string path = folder + "/" + name;
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    RETURN_IF_ERROR(WriteAll(fd.get(), text));
+    args->insert(args->end(), {"--ro-bind", path, std::string("/etc/") + name});
+  }
+  return OkStatus();
+}
+
+std::vector<std::string> NamespaceArgs(const LaunchPlan& plan) {
+  std::vector<std::string> args = {
+      "--unshare-user", "--unshare-pid", "--unshare-ipc",     "--unshare-uts", "--unshare-cgroup-try",
+      "--disable-userns", "--cap-drop",  "ALL",               "--new-session", "--die-with-parent",
+      "--as-pid-1",     "--clearenv",    "--uid",             "1000",          "--gid",
+      "1000",           "--seccomp",     "6",                 "--hostname",
+      plan.spec.network.host_name.empty() ? "job" : plan.spec.network.host_name};
+  // As root the network namespace is made before, owned by the host, where no job can manage it.
+  if (plan.host_uid == 0) args.emplace_back("--unshare-net");
+  return args;
+}
+
+void AddSystem(std::vector<std::string>* args) {
+  args->insert(args->end(), {"--ro-bind", "/usr", "/usr"});
+  for (const char* name : {"bin", "sbin", "lib", "lib64", "lib32"}) {
+    const std::string host = std::string("/") + name;
+    struct stat st {};
+    if (lstat(host.c_str(), &st) != 0) continue;
+    if (S_ISLNK(st.st_mode)) {
+      args->insert(args->end(), {"--symlink", std::string("usr/") + name, host});
+    } else {
+      args->insert(args->end(), {"--ro-bind", host, host});
+    }
+  }
+  args->insert(args->end(), {"--dir", "/etc", "--proc", "/proc", "--dev", "/dev"});
+  for (const char* path : kEtcFromHost) {
+    if (FileExists(path)) args->insert(args->end(), {"--ro-bind", path, path});
+  }
+}
+
+void AddGpus(const LaunchPlan& plan, std::vector<std::string>* args) {
+  for (const std::string& node : GpuNodes(plan.spec.resources.gpus)) {
+    args->insert(args->end(), {"--dev-bind", node, node});
+  }
+}
+
+void AddSpaces(const LaunchPlan& plan, const std::string& scratch, std::vector<std::string>* args) {
+  const int64_t shared = std::max<int64_t>(plan.spec.resources.memory_bytes / 2, 1 << 20);
+  args->insert(args->end(), {"--size", std::to_string(shared), "--perms", "1777", "--tmpfs",
+                             "/dev/shm", "--bind", scratch + "/work", "/work", "--bind",
+                             scratch + "/tmp", "/tmp"});
+}
+
+}  // namespace
+
+std::vector<std::string> GpuNodes(const std::vector<std::string>& gpus) {
+  std::vector<std::string> nodes;
+  if (gpus.empty()) return nodes;
+  for (const std::string& gpu : gpus) nodes.push_back("/dev/nvidia" + gpu);
+  for (const char* name : {"nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset"}) {
+    nodes.push_back(std::string("/dev/") + name);
+  }
+  std::erase_if(nodes, [](const std::string& node) {
+    struct stat st {};
+    return stat(node.c_str(), &st) != 0 || !S_ISCHR(st.st_mode);
+  });
+  return nodes;
+}
+
+std::vector<std::string> DeviceRules(const std::vector<std::string>& gpus) {
+  // null, zero, full, random, urandom, tty, ptmx and the terminals of devpts.
+  std::vector<std::string> rules = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
+                                    "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"};
+  for (const std::string& node : GpuNodes(gpus)) {
+    struct stat st {};
+    if (stat(node.c_str(), &st) != 0) continue;
+    rules.push_back(fmt::format("c {}:{} rwm", major(st.st_rdev), minor(st.st_rdev)));
+  }
+  return rules;
+}
+
+Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const std::string& replica_dir,
+                                     const std::string& hosts, const std::string& resolv_conf) {
+  SandboxView view;
+  std::vector<Bind> binds = BindsOf(plan);
+  std::string etc = replica_dir + "/etc";
+  if (plan.host_uid != 0) {
+    RETURN_IF_ERROR(GiveWritableMounts(plan));
+    std::string device;
+    ASSIGN_OR_RETURN(const UniqueFd loop, AttachLoop(plan.scratch_path, &device));
+    // The open loop device is all that needs the image: its blocks are freed whatever happens.
+    unlink(plan.scratch_path.c_str());
+    std::vector<Bind> sources = binds;
+    Stage stage;
+    RETURN_IF_ERROR(stage.Enter());
+    RETURN_IF_ERROR(stage.Hold(binds));
+    RETURN_IF_ERROR(stage.Cover());
+    for (size_t i = 0; i < binds.size(); ++i) {
+      RETURN_IF_ERROR(
+          stage.Place(i, fmt::format("/proc/self/fd/{}", stage.tree(i).get()), &binds[i]));
+    }
+    view.scratch = stage.root() + "/scratch";
+    RETURN_IF_ERROR(MountScratch(plan, device, view.scratch));
+    etc = stage.root() + "/etc";
+  } else {
+    view.scratch = plan.scratch_path;
+    RETURN_IF_ERROR(MakePlainScratch(view.scratch));
+  }
+  ASSIGN_OR_RETURN(view.scratch_root, OpenFile(view.scratch, O_RDONLY | O_DIRECTORY));
+  std::vector<std::string>& args = view.bwrap_args;
+  args = NamespaceArgs(plan);
+  AddSystem(&args);
+  RETURN_IF_ERROR(WriteEtc(etc, hosts, resolv_conf, &args));
+  AddSpaces(plan, view.scratch, &args);
+  AddGpus(plan, &args);
+  for (const Bind& bind : binds) {
+    args.insert(args.end(), {bind.how, bind.host, bind.inside});
+  }
+  args.insert(args.end(), {"--chdir", "/"});
+  return view;
+}
+
+}  // namespace hodei::exec

@@ -1,0 +1,40 @@
+// The file view of a replica: what bwrap is told to show. Everything user-visible in the sandbox
+// is decided here.
+//
+//   /usr (read-only, with /bin /lib /sbin links), a minimal /etc, /proc, /dev of its own
+//   /work (scratch), /tmp (scratch), /dev/shm (memory, at most half of the replica's)
+//   /run/hodei (the API socket's folder), /.hodei/init, and the spec's mounts
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "exec/record/replica_records.h"
+#include "sys/unique_fd.h"
+
+namespace hodei::exec {
+
+inline constexpr char kInitInside[] = "/.hodei/init";
+inline constexpr int kInsideUid = 1000;
+
+struct SandboxView {
+  std::vector<std::string> bwrap_args;  // without program and command
+  std::string scratch;                  // host path of the file system that backs /work; for statfs
+  UniqueFd scratch_root;                // keeps statfs possible whatever is mounted above
+};
+
+// As root: moves this process into a mount namespace of its own, attaches the scratch there and
+// gathers every host folder under one place that the job's uid can reach, whatever the modes of
+// the folders above them. All of it disappears with the last process of the namespace, so nothing
+// needs to be cleaned up after any crash. Only for single-threaded programs. `hosts` is the text of
+// /etc/hosts, `resolv_conf` of /etc/resolv.conf (empty: none).
+Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const std::string& replica_dir,
+                                     const std::string& hosts, const std::string& resolv_conf);
+
+// Device nodes of the spec's GPUs that exist on this machine.
+std::vector<std::string> GpuNodes(const std::vector<std::string>& gpus);
+// cgroup v1 device rules: the harmless nodes and the GPUs'.
+std::vector<std::string> DeviceRules(const std::vector<std::string>& gpus);
+
+}  // namespace hodei::exec

@@ -1,0 +1,36 @@
+// hodei-supervisor REPLICA_DIR: started by the server with a pipe on descriptor 1 for the one-line
+// report. Leaves the server's process group and session and lives on alone.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/clock.h"
+#include "exec/supervisor/supervisor.h"
+
+int main(int argc, char** argv) {
+  if (argc != 2 || argv[1][0] != '/') {
+    std::fputs("hodei-supervisor is started by hodeid, not by hand\n", stderr);
+    return 2;
+  }
+  // The middle process ends at once, so the server waits for that one and never for us.
+  const pid_t child = fork();
+  if (child != 0) _exit(child < 0 ? 1 : 0);
+  setsid();
+  hodei::UniqueFd report(fcntl(1, F_DUPFD_CLOEXEC, 64));
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
+  close_range(3, 63, 0);
+  close_range(static_cast<unsigned>(report.get()) + 1, ~0U, 0);
+  umask(077);
+  // Best effort: root in a container may lack the right. The sandbox raises its own again.
+  if (const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
+    (void)!write(fd, "-900", 4);
+    close(fd);
+  }
+  if (chdir("/") != 0) return 1;
+  hodei::exec::Supervisor supervisor(argv[1], std::move(report), hodei::SystemClock());
+  return supervisor.Run();
+}
