@@ -2,11 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/netlink.h>
 #include <net/if.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -154,7 +154,8 @@ void Mounts(Report* report) {
 }
 
 void Devices(Report* report) {
-  const auto make = [](const char* name, mode_t type, unsigned major_number, unsigned minor_number) {
+  const auto make = [](const char* name, mode_t type, unsigned major_number,
+                       unsigned minor_number) {
     const std::string path = std::string("/tmp/") + name;
     return mknod(path.c_str(), type | 0600, makedev(major_number, minor_number)) == 0 &&
            CanOpen(path.c_str(), O_RDWR);

@@ -18,7 +18,7 @@ namespace hodei::exec {
 struct Forwarder::Pipe {
   struct Side {
     UniqueFd fd;
-    std::string pending;   // to be written to this side
+    std::string pending;       // to be written to this side
     bool read_ended = false;   // this side sent its end
     bool write_ended = false;  // its end was passed on to this side
     bool hung = false;         // its peer is gone for good

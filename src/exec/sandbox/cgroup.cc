@@ -227,7 +227,9 @@ CgroupLayout DetectCgroups(const std::string& mountinfo, const std::string& own_
     }
   }
   layout.kind = v1 && v2 ? CgroupKind::kHybrid
-                         : v1 ? CgroupKind::kV1 : v2 ? CgroupKind::kV2 : CgroupKind::kNone;
+                : v1     ? CgroupKind::kV1
+                : v2     ? CgroupKind::kV2
+                         : CgroupKind::kNone;
   if (layout.kind != CgroupKind::kNone) NoteMissing(&layout);
   return layout;
 }
@@ -249,10 +251,10 @@ Status CreateCgroups(const std::vector<CgroupDirectory>& cgroups, const Resource
     if (mkdir(cgroup.path.c_str(), 0755) != 0 && errno != EEXIST) {
       return ErrnoStatus(errno, fmt::format("mkdir '{}'", cgroup.path));
     }
-    RETURN_IF_ERROR(cgroup.controller == "unified"
-                        ? (LimitsInUnified(cgroups) ? SetV2Limits(cgroup.path, resources)
-                                                    : OkStatus())
-                        : SetV1Limits(cgroup, resources, device_rules));
+    RETURN_IF_ERROR(
+        cgroup.controller == "unified"
+            ? (LimitsInUnified(cgroups) ? SetV2Limits(cgroup.path, resources) : OkStatus())
+            : SetV1Limits(cgroup, resources, device_rules));
   }
   return OkStatus();
 }

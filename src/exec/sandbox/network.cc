@@ -146,8 +146,8 @@ Result<int> AddEgressLink(const UniqueFd& replica) {
   for (int slot = 0; slot < kMaxEgressReplicas; ++slot) {
     const std::string name = fmt::format("{}{}", kInterfacePrefix, slot);
     if (FileExists("/proc/sys/net/ipv4/conf/" + name)) continue;
-    const Status added = Ip(fmt::format("link add {} type veth peer name eth1 netns {}\n", name,
-                                        FdPath(replica)));
+    const Status added =
+        Ip(fmt::format("link add {} type veth peer name eth1 netns {}\n", name, FdPath(replica)));
     if (added.ok()) return slot;
     if (added.message().find("File exists") == std::string::npos) return added;
   }
@@ -215,8 +215,8 @@ std::string NftRuleset(const std::vector<std::string>& resolvers,
                        const std::vector<std::string>& closed) {
   std::string from_job;
   for (const std::string& resolver : resolvers) {
-    from_job += fmt::format("    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n",
-                            resolver);
+    from_job += fmt::format(
+        "    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n", resolver);
   }
   for (const std::string& one : allow) from_job += AllowRule(one);
   std::string closed_rules;
@@ -307,8 +307,9 @@ Status RemoveUnusedEgress(const std::string& lock_path) {
     std::istringstream names(*record);
     for (std::string name; names >> name;) (void)WriteSysctl(ForwardingPath(name), "0").ok();
     unlink(kForwardingRecord);
-    return RunProgram({kNft, "-f", "-"},
-                      {.input = fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", kTable)})
+    return RunProgram(
+               {kNft, "-f", "-"},
+               {.input = fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", kTable)})
         .status();
   }
   return OkStatus();

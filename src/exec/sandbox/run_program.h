@@ -11,13 +11,14 @@
 namespace hodei::exec {
 
 struct RunOptions {
-  std::string input;                      // to its standard input
+  std::string input;                        // to its standard input
   std::chrono::milliseconds limit{20'000};  // then it is killed: DEADLINE_EXCEEDED
-  int network_namespace = -1;             // joined first; only from single-threaded programs
+  int network_namespace = -1;               // joined first; only from single-threaded programs
 };
 
 // Output (stdout and stderr together, at most 64 KiB of it). INTERNAL with the output when it ends
 // with another code than 0; NOT_FOUND when there is no such program.
-Result<std::string> RunProgram(const std::vector<std::string>& argv, const RunOptions& options = {});
+Result<std::string> RunProgram(const std::vector<std::string>& argv,
+                               const RunOptions& options = {});
 
 }  // namespace hodei::exec

@@ -21,7 +21,7 @@ namespace {
 
 // open_tree and move_mount: glibc has the wrappers only since 2.36.
 int OpenTree(const std::string& path) {
-  constexpr unsigned kClone = 1;          // OPEN_TREE_CLONE
+  constexpr unsigned kClone = 1;           // OPEN_TREE_CLONE
   constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
   return static_cast<int>(
       syscall(SYS_open_tree, AT_FDCWD, path.c_str(), kClone | kRecursive | O_CLOEXEC));
@@ -40,12 +40,10 @@ struct Bind {
 };
 
 // Files of /etc that programs need and that say nothing about the host's people.
-constexpr const char* kEtcFromHost[] = {"/etc/ssl/certs",     "/etc/ca-certificates",
-                                        "/etc/ld.so.cache",   "/etc/ld.so.conf",
-                                        "/etc/ld.so.conf.d",  "/etc/alternatives",
-                                        "/etc/localtime",     "/etc/mime.types",
-                                        "/etc/services",      "/etc/protocols",
-                                        "/etc/fonts"};
+constexpr const char* kEtcFromHost[] = {
+    "/etc/ssl/certs",    "/etc/ca-certificates", "/etc/ld.so.cache", "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d", "/etc/alternatives",    "/etc/localtime",   "/etc/mime.types",
+    "/etc/services",     "/etc/protocols",       "/etc/fonts"};
 
 std::vector<Bind> BindsOf(const LaunchPlan& plan) {
   std::vector<Bind> binds;
@@ -158,8 +156,8 @@ Status MakePlainScratch(const std::string& folder) {
 }
 
 // Small files that are written for each replica; `folder` must be reachable by the job's user.
-Status WriteEtc(const std::string& folder, const std::string& hosts,
-                const std::string& resolv_conf, std::vector<std::string>* args) {
+Status WriteEtc(const std::string& folder, const std::string& hosts, const std::string& resolv_conf,
+                std::vector<std::string>* args) {
   RETURN_IF_ERROR(MakeDirectories(folder, 0755));
   const std::pair<const char*, std::string> files[] = {
       {"passwd",
@@ -181,10 +179,25 @@ Status WriteEtc(const std::string& folder, const std::string& hosts,
 
 std::vector<std::string> NamespaceArgs(const LaunchPlan& plan) {
   std::vector<std::string> args = {
-      "--unshare-user", "--unshare-pid", "--unshare-ipc",     "--unshare-uts", "--unshare-cgroup-try",
-      "--disable-userns", "--cap-drop",  "ALL",               "--new-session", "--die-with-parent",
-      "--as-pid-1",     "--clearenv",    "--uid",             "1000",          "--gid",
-      "1000",           "--seccomp",     "6",                 "--hostname",
+      "--unshare-user",
+      "--unshare-pid",
+      "--unshare-ipc",
+      "--unshare-uts",
+      "--unshare-cgroup-try",
+      "--disable-userns",
+      "--cap-drop",
+      "ALL",
+      "--new-session",
+      "--die-with-parent",
+      "--as-pid-1",
+      "--clearenv",
+      "--uid",
+      "1000",
+      "--gid",
+      "1000",
+      "--seccomp",
+      "6",
+      "--hostname",
       plan.spec.network.host_name.empty() ? "job" : plan.spec.network.host_name};
   // As root the network namespace is made before, owned by the host, where no job can manage it.
   if (plan.host_uid == 0) args.emplace_back("--unshare-net");
@@ -217,9 +230,9 @@ void AddGpus(const LaunchPlan& plan, std::vector<std::string>* args) {
 
 void AddSpaces(const LaunchPlan& plan, const std::string& scratch, std::vector<std::string>* args) {
   const int64_t shared = std::max<int64_t>(plan.spec.resources.memory_bytes / 2, 1 << 20);
-  args->insert(args->end(), {"--size", std::to_string(shared), "--perms", "1777", "--tmpfs",
-                             "/dev/shm", "--bind", scratch + "/work", "/work", "--bind",
-                             scratch + "/tmp", "/tmp"});
+  args->insert(args->end(),
+               {"--size", std::to_string(shared), "--perms", "1777", "--tmpfs", "/dev/shm",
+                "--bind", scratch + "/work", "/work", "--bind", scratch + "/tmp", "/tmp"});
 }
 
 }  // namespace

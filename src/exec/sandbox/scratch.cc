@@ -33,9 +33,10 @@ Result<std::string> ScratchTemplate(const std::string& folder, int64_t bytes) {
   const auto make = [&]() -> Status {
     ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(temporary, O_RDWR | O_CREAT | O_EXCL));
     if (ftruncate(fd.get(), size) != 0) return ErrnoStatus(errno, "size scratch image");
-    RETURN_IF_ERROR(RunProgram({"/usr/sbin/mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m0", "-E",
-                                "lazy_itable_init=1,nodiscard,root_owner=0:0", temporary})
-                        .status());
+    RETURN_IF_ERROR(
+        RunProgram({"/usr/sbin/mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m0", "-b", "4096",
+                    "-E", "lazy_itable_init=1,nodiscard,root_owner=0:0", temporary})
+            .status());
     if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, "rename");
     return OkStatus();
   };
@@ -61,8 +62,7 @@ Status CopySparse(const std::string& from, const std::string& to) {
     off_t from_at = begin;
     if (lseek(out.get(), begin, SEEK_SET) < 0) return ErrnoStatus(errno, "lseek");
     while (from_at < end) {
-      const ssize_t n =
-          sendfile(out.get(), in.get(), &from_at, static_cast<size_t>(end - from_at));
+      const ssize_t n = sendfile(out.get(), in.get(), &from_at, static_cast<size_t>(end - from_at));
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return ErrnoStatus(errno, fmt::format("copy to '{}'", to));
     }

@@ -11,7 +11,8 @@
 namespace hodei::exec {
 
 // A formatted sparse image of `bytes` in `folder`, made once per size and copied for each replica:
-// formatting takes tens of milliseconds, copying its few written blocks one or two. Returns its path.
+// formatting takes tens of milliseconds, copying its few written blocks one or two. Returns its
+// path.
 Result<std::string> ScratchTemplate(const std::string& folder, int64_t bytes);
 // A sparse copy (holes stay holes).
 Status CopySparse(const std::string& from, const std::string& to);

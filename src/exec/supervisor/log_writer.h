@@ -1,8 +1,8 @@
 // Turns a replica's raw output into log frames in segment files. One thread.
 //
-// Bounded: at most one unfinished line of kLogFrameMaxText bytes per stream is held. Never waits for
-// quota: output beyond it is counted, and a kFlagDropped frame says how much. Frames reach the page
-// cache with each Append(); fdatasync happens when a segment ends and in Finish().
+// Bounded: at most one unfinished line of kLogFrameMaxText bytes per stream is held. Never waits
+// for quota: output beyond it is counted, and a kFlagDropped frame says how much. Frames reach the
+// page cache with each Append(); fdatasync happens when a segment ends and in Finish().
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,7 @@ class LogWriter {
   uint64_t next_seq_ = 1;
   int64_t last_nanos_ = 0;
   Line lines_[2];
-  std::string batch_;            // frames not yet written
+  std::string batch_;  // frames not yet written
   int64_t batch_text_bytes_ = 0;
   int64_t written_text_bytes_ = 0;
   int64_t tokens_ = 0;

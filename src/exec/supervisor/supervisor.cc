@@ -92,7 +92,8 @@ void Supervisor::ArmTimer() {
   itimerspec spec{};
   Nanoseconds wait = std::chrono::seconds(1);
   if (kill_at_.count() != 0) {
-    wait = std::clamp<Nanoseconds>(kill_at_ - clock_.Monotonic(), std::chrono::milliseconds(1), wait);
+    wait =
+        std::clamp<Nanoseconds>(kill_at_ - clock_.Monotonic(), std::chrono::milliseconds(1), wait);
   }
   spec.it_value.tv_sec = wait.count() / 1'000'000'000;
   spec.it_value.tv_nsec = wait.count() % 1'000'000'000;
@@ -110,12 +111,18 @@ void Supervisor::Loop() {
     if (count < 0 && errno != EINTR) break;
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
-      if (fd == signals_.get()) HandleSignals();
-      else if (fd == timer_.get()) HandleTick();
-      else if (oom_ && fd == oom_.get()) HandleOutOfMemory();
-      else if (init_socket_ && fd == init_socket_.get()) HandleInitMessage();
-      else if (stdout_ && fd == stdout_.get()) HandlePipe(LogStream::kStdout, &stdout_);
-      else if (stderr_ && fd == stderr_.get()) HandlePipe(LogStream::kStderr, &stderr_);
+      if (fd == signals_.get())
+        HandleSignals();
+      else if (fd == timer_.get())
+        HandleTick();
+      else if (oom_ && fd == oom_.get())
+        HandleOutOfMemory();
+      else if (init_socket_ && fd == init_socket_.get())
+        HandleInitMessage();
+      else if (stdout_ && fd == stdout_.get())
+        HandlePipe(LogStream::kStdout, &stdout_);
+      else if (stderr_ && fd == stderr_.get())
+        HandlePipe(LogStream::kStderr, &stderr_);
     }
   }
 }
@@ -239,8 +246,8 @@ void Supervisor::BeginStop(bool now, bool asked) {
   stopping_ = true;
   kill_at_ = clock_.Monotonic() + std::max<Nanoseconds>(plan_.spec.stop_grace, Nanoseconds(1));
   // bwrap's child is the first process inside; it passes the signal to everything.
-  const auto children = ReadFile(
-      fmt::format("/proc/{}/task/{}/children", sandbox_pid_, sandbox_pid_), 4096);
+  const auto children =
+      ReadFile(fmt::format("/proc/{}/task/{}/children", sandbox_pid_, sandbox_pid_), 4096);
   const pid_t init = children.ok() ? std::atoi(children->c_str()) : 0;
   // bwrap is our unreaped child and init is its: neither number can have been reused.
   if (init > 1) kill(init, SIGTERM);
@@ -253,8 +260,8 @@ void Supervisor::KillEverything() {
   if (!plan_.cgroups.empty()) KillCgroups(plan_.cgroups, std::chrono::milliseconds(50));
   if (sandbox_pid_ > 0 && !sandbox_ended_) {
     // The pid namespace dies with its first process, which dies with bwrap.
-    const auto children = ReadFile(
-        fmt::format("/proc/{}/task/{}/children", sandbox_pid_, sandbox_pid_), 4096);
+    const auto children =
+        ReadFile(fmt::format("/proc/{}/task/{}/children", sandbox_pid_, sandbox_pid_), 4096);
     const pid_t init = children.ok() ? std::atoi(children->c_str()) : 0;
     if (init > 1) kill(init, SIGKILL);
     kill(sandbox_pid_, SIGKILL);
@@ -313,8 +320,8 @@ void Supervisor::Finish() {
 
 Status Supervisor::WriteRecord(const char* name, const std::string& bytes, bool durable) {
   const std::string temporary = std::string(name) + ".tmp";
-  UniqueFd fd(openat(dir_fd_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                     0600));
+  UniqueFd fd(
+      openat(dir_fd_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return ErrnoStatus(errno, fmt::format("create '{}'", temporary));
   RETURN_IF_ERROR(WriteAll(fd.get(), bytes));
   if (durable && fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync");

@@ -1,5 +1,6 @@
-// One process per replica that outlives the server (launch protocol, steps 3 and 4). Single-threaded,
-// outside the replica's control groups. It needs nothing but its folder and the plan in it.
+// One process per replica that outlives the server (launch protocol, steps 3 and 4).
+// Single-threaded, outside the replica's control groups. It needs nothing but its folder and the
+// plan in it.
 #pragma once
 
 #include <sys/types.h>
@@ -77,14 +78,14 @@ class Supervisor {
   pid_t sandbox_pid_ = 0;
   bool sandbox_ended_ = false;
   int sandbox_status_ = 0;
-  std::string early_stderr_;      // what bwrap says before the sandbox stands
-  std::string failure_;           // the sandbox's own, for ReplicaExit::detail
+  std::string early_stderr_;                        // what bwrap says before the sandbox stands
+  std::string failure_;                             // the sandbox's own, for ReplicaExit::detail
   std::optional<std::pair<int, int>> program_end_;  // code, signal
-  bool stop_asked_ = false;       // by Stop()
+  bool stop_asked_ = false;                         // by Stop()
   bool stopping_ = false;
   bool killed_ = false;
   bool out_of_memory_ = false;
-  Nanoseconds kill_at_{0};        // monotonic; 0: no deadline
+  Nanoseconds kill_at_{0};  // monotonic; 0: no deadline
 };
 
 }  // namespace hodei::exec

@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
   close_range(3, 63, 0);
   close_range(static_cast<unsigned>(report.get()) + 1, ~0U, 0);
-  umask(077);
+  umask(022);  // modes are said where files are made; those of the stage must be readable
   // Best effort: root in a container may lack the right. The sandbox raises its own again.
   if (const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
     (void)!write(fd, "-900", 4);

@@ -71,7 +71,8 @@ bool DropRights(uint32_t uid) {
     if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) break;
     if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) return false;
   }
-  if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) {
+  if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
+      setresuid(uid, uid, uid) != 0) {
     return false;
   }
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -162,8 +163,8 @@ Status Supervisor::StartSandbox() {
     ASSIGN_OR_RETURN_CTX(network_, MakeReplicaNetwork(plan_), "network");
   }
   ASSIGN_OR_RETURN(const UniqueFd seccomp, OpenFile(plan_.seccomp_path, O_RDONLY));
-  ASSIGN_OR_RETURN_CTX(view_, BuildSandboxView(plan_, dir_, HostsText(spec.network),
-                                               ResolvText(plan_)),
+  ASSIGN_OR_RETURN_CTX(view_,
+                       BuildSandboxView(plan_, dir_, HostsText(spec.network), ResolvText(plan_)),
                        "file view");
   const bool rlimits = plan_.cgroups.empty();
   ASSIGN_OR_RETURN(const UniqueFd launch, MemoryFile("launch", SerializeLaunch(spec, rlimits)));
@@ -229,7 +230,8 @@ void Supervisor::BecomeSandbox(int launch_fd, int args_fd, int seccomp_fd) {
   std::string init = kInitInside;
   char args_option[] = "--args";
   char end_option[] = "--";
-  char* argv[] = {program.data(), args_option, args_number.data(), end_option, init.data(), nullptr};
+  char* argv[] = {program.data(), args_option, args_number.data(),
+                  end_option,     init.data(), nullptr};
   execve(program.c_str(), argv, no_environment);
   Complain("cannot execute bwrap\n");
   _exit(125);
@@ -242,7 +244,8 @@ Status Supervisor::AwaitReady() {
     const int64_t left = (deadline - clock_.Monotonic()).count() / 1'000'000;
     pollfd fds[] = {{init_socket_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
     if (left <= 0) return DeadlineExceeded("the sandbox was not ready in time");
-    if (poll(fds, 2, static_cast<int>(left)) < 0 && errno != EINTR) return ErrnoStatus(errno, "poll");
+    if (poll(fds, 2, static_cast<int>(left)) < 0 && errno != EINTR)
+      return ErrnoStatus(errno, "poll");
     if ((fds[1].revents & POLLIN) != 0) {
       char buffer[1024];
       const ssize_t n = read(stderr_.get(), buffer, sizeof buffer);

@@ -75,8 +75,8 @@ class ExecutorConformance : public ::testing::TestWithParam<ExecutorHarnessFacto
       const auto status = executor().Observe(id);
       EXPECT_THAT(status, testing::IsOk());
       if (!status.ok()) return {};
-      if (status->phase == phase || status->phase == ReplicaPhase::kExited ||
-          status->phase == ReplicaPhase::kLost) {
+      if (status->phase == phase || status->phase == ReplicaPhase::kUnknown ||
+          status->phase == ReplicaPhase::kExited || status->phase == ReplicaPhase::kLost) {
         return *status;
       }
       std::unique_lock lock(mutex_);

@@ -1,0 +1,560 @@
+#include "exec/local/local_executor.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "base/log_frame.h"
+#include "base/testing/status_matchers.h"
+#include "exec/record/replica_records.h"
+#include "exec/sandbox/cgroup.h"
+#include "exec/sandbox/process_identity.h"
+#include "exec/testing/executor_conformance.h"
+#include "sys/file.h"
+
+namespace hodei::exec {
+namespace {
+
+using ::hodei::testing::IsOk;
+using ::hodei::testing::StatusIs;
+using ::testing::HasSubstr;
+
+std::string BinDir() {
+  const char* dir = std::getenv("HODEI_BIN_DIR");
+  return dir == nullptr ? "" : dir;
+}
+
+class LocalHarness : public ExecutorHarness {
+ public:
+  LocalHarness() { (void)Open(); }
+  Executor& executor() override { return *executor_; }
+  std::string SkipReason() override { return skip_; }
+  bool Reopen() override {
+    executor_.reset();
+    return Open();
+  }
+  ReplicaSpec Exiting(const std::string& id, int code) override {
+    return Shell(id, fmt::format("exit {}", code));
+  }
+  ReplicaSpec Lasting(const std::string& id, bool ignore_term) override {
+    return Shell(id, ignore_term ? "trap '' TERM; while :; do sleep 1; done" : "exec sleep 1000");
+  }
+  ReplicaSpec Shell(const std::string& id, const std::string& script) {
+    ReplicaSpec spec;
+    spec.id = id;
+    spec.argv = {"/bin/sh", "-c", script};
+    spec.env = {{"PATH", "/usr/bin:/bin"}, {"HOME", "/work"}};
+    spec.resources.scratch_bytes = 64 << 20;
+    spec.resources.memory_bytes = 256 << 20;
+    spec.resources.pids = 256;
+    spec.log_dir = root_.path() + "/logs/" + id;
+    EXPECT_THAT(MakeDirectories(spec.log_dir), IsOk());
+    return spec;
+  }
+  std::string dir() const { return root_.path() + "/exec"; }
+  const std::string& root() const { return root_.path(); }
+  LocalExecutorOptions options() const {
+    LocalExecutorOptions options;
+    options.dir = dir();
+    options.bin_dir = BinDir();
+    return options;
+  }
+
+ private:
+  bool Open() {
+    auto opened = OpenLocalExecutor(options());
+    if (!opened.ok()) {
+      skip_ = opened.status().message();
+      return false;
+    }
+    executor_ = *std::move(opened);
+    return true;
+  }
+  TemporaryDirectory root_;
+  std::unique_ptr<Executor> executor_;
+  std::string skip_;
+};
+
+std::unique_ptr<ExecutorHarness> MakeLocalHarness() { return std::make_unique<LocalHarness>(); }
+
+class LocalExecutorTest : public ExecutorConformance {
+ protected:
+  LocalHarness& local() { return static_cast<LocalHarness&>(*harness_); }
+  void NeedsTierA() {
+    const std::string& tier = executor().capabilities().tier;
+    if (tier != "A" && tier != "B") skip_ = "needs root and control groups; this is tier " + tier;
+  }
+  ReplicaStatus RunToEnd(const ReplicaSpec& spec) {
+    EXPECT_THAT(executor().Start(spec), IsOk());
+    return Await(spec.id, ReplicaPhase::kExited);
+  }
+  ReplicaStatus RunShell(const std::string& id, const std::string& script) {
+    return RunToEnd(local().Shell(id, script));
+  }
+  LaunchPlan Plan(const std::string& id) {
+    return *ParseLaunchPlan(*ReadFile(local().dir() + "/replicas/" + id + "/spec"));
+  }
+  ReplicaState State(const std::string& id) {
+    return *ParseState(*ReadFile(local().dir() + "/replicas/" + id + "/state"));
+  }
+  struct Output {
+    std::string text;  // both streams, lines ended by a line feed
+    int64_t dropped = 0;
+    uint64_t frames = 0;
+    int64_t bytes_on_disk = 0;
+  };
+  Output Logs(const std::string& id) {
+    Output out;
+    const std::string dir = local().root() + "/logs/" + id;
+    const auto names = *ListDirectory(dir);
+    for (const std::string& name : names) {
+      const std::string bytes = *ReadFile(dir + "/" + name, 2LL << 30);
+      out.bytes_on_disk += static_cast<int64_t>(bytes.size());
+      std::string_view rest = bytes;
+      EXPECT_TRUE(rest.starts_with(kLogMagic));
+      rest.remove_prefix(kLogMagic.size());
+      while (!rest.empty()) {
+        const ParsedLogFrame parsed = ParseLogFrame(rest);
+        if (parsed.kind != ParsedLogFrame::Kind::kFrame) break;
+        EXPECT_EQ(parsed.frame.seq, ++out.frames);
+        if ((parsed.frame.flags & LogFrame::kFlagDropped) != 0) {
+          out.dropped += std::stoll(std::string(parsed.frame.text));
+        } else if (out.text.size() < (4 << 20)) {
+          out.text += parsed.frame.text;
+          if ((parsed.frame.flags & LogFrame::kFlagContinues) == 0) out.text += "\n";
+        }
+        rest.remove_prefix(parsed.size_bytes);
+      }
+    }
+    return out;
+  }
+  // Polls for a condition made by other processes; at most 20 s.
+  template <typename F>
+  bool Eventually(F condition) {
+    for (int i = 0; i < 2000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+  std::string skip_;
+};
+
+#define NEEDS_TIER_A() \
+  NeedsTierA();        \
+  if (!skip_.empty()) GTEST_SKIP() << skip_
+
+TEST_P(LocalExecutorTest, OutputOfBothStreamsIsKept) {
+  const auto end = RunShell("out", "echo one; echo two >&2; printf three");
+  EXPECT_EQ(end.exit.exit_code, 0) << end.exit.detail;
+  EXPECT_THAT(Logs("out").text,
+              ::testing::AllOf(HasSubstr("one\n"), HasSubstr("two\n"), HasSubstr("three\n")));
+}
+
+TEST_P(LocalExecutorTest, SeesOnlyItsOwnWorld) {
+  const auto end = RunShell("world",
+                            "set -e; test $(id -u) = 1000; cd /work; echo x > file; touch /tmp/y; "
+                            "test ! -e /root; test ! -e /home; ! touch /usr/x 2>/dev/null; "
+                            "test \"$(ls /proc | grep -c '^[0-9]*$')\" -lt 8; "
+                            "test -e /etc/passwd; test ! -e /etc/shadow; env | sort; hostname; "
+                            "grep CapEff /proc/self/status");
+  const Output logs = Logs("world");
+  EXPECT_EQ(end.exit.exit_code, 0) << logs.text;
+  EXPECT_THAT(logs.text, HasSubstr("HOME=/work\n"));
+  EXPECT_THAT(logs.text, HasSubstr("CapEff:\t0000000000000000\n"));
+  EXPECT_THAT(logs.text, ::testing::Not(HasSubstr("HODEI_BIN_DIR")));
+}
+
+TEST_P(LocalExecutorTest, MountsAreSeenReadOnlyOrWritable) {
+  ReplicaSpec spec =
+      local().Shell("mounts", "cat /opt/ro/file && ! touch /opt/ro/x && echo new > /opt/rw/y");
+  const std::string read_only = local().root() + "/ro";
+  const std::string writable = local().root() + "/rw";
+  ASSERT_THAT(MakeDirectories(read_only, 0755), IsOk());
+  ASSERT_THAT(MakeDirectories(writable, 0755), IsOk());
+  ASSERT_THAT(WriteFileDurably(read_only + "/file", "content\n", 0644), IsOk());
+  spec.mounts = {{read_only, "/opt/ro", false}, {writable, "/opt/rw", true}};
+  EXPECT_EQ(RunToEnd(spec).exit.exit_code, 0) << Logs("mounts").text;
+  EXPECT_THAT(Logs("mounts").text, HasSubstr("content\n"));
+  EXPECT_EQ(*ReadFile(writable + "/y"), "new\n");
+}
+
+TEST_P(LocalExecutorTest, MissingProgramIsToldInASentence) {
+  ReplicaSpec spec = local().Shell("absent", "");
+  spec.argv = {"/usr/bin/no-such-program"};
+  const auto end = RunToEnd(spec);
+  EXPECT_EQ(end.phase, ReplicaPhase::kExited);
+  EXPECT_EQ(end.exit.exit_code, 127);
+  EXPECT_THAT(end.exit.detail, HasSubstr("no-such-program"));
+}
+
+TEST_P(LocalExecutorTest, MissingMountMeansThatNothingStarted) {
+  ReplicaSpec spec = local().Shell("nomount", "exit 0");
+  spec.mounts = {{local().root() + "/nowhere", "/opt/x", false}};
+  EXPECT_FALSE(executor().Start(spec).ok());
+  EXPECT_EQ(executor().Observe("nomount")->phase, ReplicaPhase::kUnknown);
+  EXPECT_TRUE(executor().List()->empty());
+}
+
+TEST_P(LocalExecutorTest, KillingSignalIsReported) {
+  const auto end = RunShell("segv", "kill -SEGV $$");
+  EXPECT_EQ(end.exit.signal, SIGSEGV);
+  EXPECT_FALSE(end.exit.stopped);
+}
+
+TEST_P(LocalExecutorTest, ProgramMayUseItsGrace) {
+  ASSERT_THAT(executor().Start(local().Shell(
+                  "grace", "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done")),
+              IsOk());
+  ASSERT_TRUE(Eventually([&] { return Logs("grace").text.find("up") != std::string::npos; }));
+  ASSERT_THAT(executor().Stop("grace"), IsOk());
+  const auto end = Await("grace", ReplicaPhase::kExited);
+  EXPECT_EQ(end.exit.exit_code, 5);
+  EXPECT_TRUE(end.exit.stopped);
+  EXPECT_THAT(Logs("grace").text, HasSubstr("bye"));
+}
+
+// F18: ignored SIGTERM.
+TEST_P(LocalExecutorTest, IgnoredSigtermEndsWithTheGrace) {
+  ReplicaSpec spec = local().Lasting("ignores", true);
+  spec.stop_grace = std::chrono::milliseconds(200);
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  Await("ignores", ReplicaPhase::kRunning);
+  ASSERT_THAT(executor().Stop("ignores"), IsOk());
+  const auto end = Await("ignores", ReplicaPhase::kExited);
+  EXPECT_EQ(end.exit.signal, SIGKILL);
+  EXPECT_TRUE(end.exit.stopped);
+}
+
+// F17: stopped processes.
+TEST_P(LocalExecutorTest, StoppedProgramStillEndsAtItsDeadline) {
+  ReplicaSpec spec = local().Shell("sigstop", "trap '' TERM; kill -STOP $$; sleep 1000");
+  spec.stop_grace = std::chrono::milliseconds(200);
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  Await("sigstop", ReplicaPhase::kRunning);
+  ASSERT_THAT(executor().Stop("sigstop"), IsOk());
+  EXPECT_TRUE(Await("sigstop", ReplicaPhase::kExited).exit.stopped);
+}
+
+// F17: a frozen group holds SIGKILL back.
+TEST_P(LocalExecutorTest, FrozenGroupIsThawedToBeKilled) {
+  NEEDS_TIER_A();
+  ASSERT_THAT(executor().Start(local().Lasting("frozen", false)), IsOk());
+  Await("frozen", ReplicaPhase::kRunning);
+  for (const CgroupDirectory& cgroup : Plan("frozen").cgroups) {
+    if (cgroup.controller == "freezer") {
+      std::ofstream(cgroup.path + "/freezer.state") << "FROZEN";
+    } else if (cgroup.controller == "unified") {
+      std::ofstream(cgroup.path + "/cgroup.freeze") << "1";
+    }
+  }
+  ASSERT_THAT(executor().Stop("frozen", true), IsOk());
+  EXPECT_TRUE(Await("frozen", ReplicaPhase::kExited).exit.stopped);
+}
+
+// F18: a daemon that holds stdout must not keep the replica alive.
+TEST_P(LocalExecutorTest, DaemonsDieWithTheProgram) {
+  const auto end = RunShell("daemon", "setsid sleep 1000 & (setsid sleep 1000 &) ; exit 3");
+  EXPECT_EQ(end.exit.exit_code, 3);
+  for (const CgroupDirectory& cgroup : Plan("daemon").cgroups) {
+    EXPECT_TRUE(CgroupsEmpty({cgroup})) << cgroup.path;
+  }
+}
+
+// F3: the supervisor is killed.
+TEST_P(LocalExecutorTest, KilledSupervisorTakesTheReplicaAlongAndIsRecorded) {
+  ASSERT_THAT(executor().Start(local().Lasting("f3", true)), IsOk());
+  const auto running = Await("f3", ReplicaPhase::kRunning);
+  ASSERT_EQ(kill(static_cast<pid_t>(State("f3").pid), SIGKILL), 0);
+  const auto end = Await("f3", ReplicaPhase::kLost);
+  EXPECT_EQ(end.phase, ReplicaPhase::kLost);
+  EXPECT_THAT(end.exit.detail, HasSubstr("supervisor"));
+  EXPECT_TRUE(CgroupsEmpty(Plan("f3").cgroups));
+  EXPECT_TRUE(Eventually([&] { return !StartTicks(running.pid); }));
+  // Final: a later start does not run it again.
+  EXPECT_THAT(executor().Start(local().Lasting("f3", true)), IsOk());
+  EXPECT_EQ(executor().Observe("f3")->phase, ReplicaPhase::kLost);
+}
+
+// F4: supervisor and program die while no server is there.
+TEST_P(LocalExecutorTest, DeathOfEverythingIsRecordedByTheNextServer) {
+  ASSERT_THAT(executor().Start(local().Lasting("f4", false)), IsOk());
+  const auto running = Await("f4", ReplicaPhase::kRunning);
+  kill(static_cast<pid_t>(running.pid), SIGKILL);
+  kill(static_cast<pid_t>(State("f4").pid), SIGKILL);
+  ASSERT_TRUE(local().Reopen());
+  Listen();
+  const auto end = Await("f4", ReplicaPhase::kExited);
+  EXPECT_TRUE(end.phase == ReplicaPhase::kLost || end.phase == ReplicaPhase::kExited);
+  EXPECT_TRUE(CgroupsEmpty(Plan("f4").cgroups));
+}
+
+// F4: the program dies while no server is there; its exit waits on disk.
+TEST_P(LocalExecutorTest, ExitWhileTheServerIsDownIsFound) {
+  ASSERT_THAT(executor().Start(local().Shell("down",
+                                             "while [ ! -e /tmp/x ]; do sleep 0.05; echo "
+                                             "tick; done; exit 9")),
+              IsOk());
+  const auto running = Await("down", ReplicaPhase::kRunning);
+  kill(static_cast<pid_t>(running.pid), SIGKILL);
+  ASSERT_TRUE(local().Reopen());
+  Listen();
+  const auto end = Await("down", ReplicaPhase::kExited);
+  EXPECT_EQ(end.phase, ReplicaPhase::kExited);
+  EXPECT_EQ(end.exit.signal, SIGKILL);
+}
+
+// Known bug of other re-adopters: a foreign process with a reused pid is killed.
+TEST_P(LocalExecutorTest, ReusedPidIsNeverSignalled) {
+  pid_t stranger = 0;
+  char name[] = "sleep";
+  char time[] = "1000";
+  char* argv[] = {name, time, nullptr};
+  char* env[] = {nullptr};
+  ASSERT_EQ(posix_spawn(&stranger, "/usr/bin/sleep", nullptr, nullptr, argv, env), 0);
+  const std::string dir = local().dir() + "/replicas/reused";
+  ASSERT_THAT(MakeDirectories(dir), IsOk());
+  ReplicaState state;
+  state.pid = stranger;
+  state.start_ticks = *StartTicks(stranger) - 1;
+  state.boot_id = CurrentBootId();
+  state.phase = StatePhase::kRunning;
+  state.program_pid = stranger;
+  ASSERT_THAT(WriteFileDurably(dir + "/state", SerializeState(state)), IsOk());
+  EXPECT_THAT(executor().Stop("reused", true), IsOk());
+  EXPECT_EQ(executor().Observe("reused")->phase, ReplicaPhase::kLost);
+  EXPECT_EQ(waitpid(stranger, nullptr, WNOHANG), 0);
+  kill(stranger, SIGKILL);
+  waitpid(stranger, nullptr, 0);
+}
+
+// F7: a boot in between.
+TEST_P(LocalExecutorTest, OtherBootMeansLost) {
+  const std::string dir = local().dir() + "/replicas/rebooted";
+  ASSERT_THAT(MakeDirectories(dir), IsOk());
+  const ReplicaState state{
+      getpid(), *StartTicks(getpid()), "another-boot", StatePhase::kRunning, getpid(), {5}};
+  ASSERT_THAT(WriteFileDurably(dir + "/state", SerializeState(state)), IsOk());
+  const auto status = *executor().Observe("rebooted");
+  EXPECT_EQ(status.phase, ReplicaPhase::kLost);
+  EXPECT_THAT(status.exit.detail, HasSubstr("machine restarted"));
+}
+
+TEST_P(LocalExecutorTest, DamagedStateMeansLostNotStartedTwice) {
+  const std::string dir = local().dir() + "/replicas/damaged";
+  ASSERT_THAT(MakeDirectories(dir), IsOk());
+  ASSERT_THAT(WriteFileDurably(dir + "/state", ""), IsOk());
+  EXPECT_THAT(executor().Start(local().Exiting("damaged", 0)), IsOk());
+  EXPECT_EQ(executor().Observe("damaged")->phase, ReplicaPhase::kLost);
+}
+
+// T11: memory.
+TEST_P(LocalExecutorTest, MemoryHogEndsWithItsCause) {
+  NEEDS_TIER_A();
+  ReplicaSpec spec = local().Shell("hog", "sleep 1000 & head -c 1G /dev/zero | tail; sleep 1000");
+  spec.resources.memory_bytes = 64 << 20;
+  const auto end = RunToEnd(spec);
+  EXPECT_TRUE(end.exit.out_of_memory);
+  EXPECT_GT(end.exit.peak_memory_bytes, 32 << 20);
+}
+
+// T10: fork bomb.
+TEST_P(LocalExecutorTest, ForkBombStaysWithinItsPids) {
+  NEEDS_TIER_A();
+  ReplicaSpec spec = local().Shell("bomb", "b() { b | b & }; b; sleep 0.5; exit 4");
+  spec.resources.pids = 64;
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  Await("bomb", ReplicaPhase::kRunning);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  (void)executor().Stop("bomb", true);
+  Await("bomb", ReplicaPhase::kExited);
+  EXPECT_TRUE(CgroupsEmpty(Plan("bomb").cgroups));
+}
+
+// T12: disk.
+TEST_P(LocalExecutorTest, FullScratchIsTheReplicasOwnTrouble) {
+  NEEDS_TIER_A();
+  const auto end = RunShell("disk", "head -c 200M /dev/zero > /work/big; echo; exit 6");
+  EXPECT_EQ(end.exit.exit_code, 6);
+  EXPECT_TRUE(end.exit.disk_full);
+  EXPECT_THAT(Logs("disk").text, HasSubstr("No space left"));
+}
+
+// T14: floods. The supervisor's memory stays flat and the program is not held up.
+TEST_P(LocalExecutorTest, LogFloodIsCappedAndCounted) {
+  ReplicaSpec spec = local().Shell("flood", "yes | head -c 2G; echo done >&2");
+  spec.log_bytes_limit = 8 << 20;
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  const int64_t supervisor = State("flood").pid;
+  Await("flood", ReplicaPhase::kRunning);
+  int64_t most = 0;
+  while (executor().Observe("flood")->phase == ReplicaPhase::kRunning) {
+    const auto text = ReadFile(fmt::format("/proc/{}/statm", supervisor), 4096);
+    if (!text.ok()) break;
+    most = std::max<int64_t>(most, std::atoll(text->c_str() + text->find(' ')) * 4096);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(Await("flood", ReplicaPhase::kExited).exit.exit_code, 0);
+  const Output logs = Logs("flood");
+  EXPECT_GT(logs.dropped, int64_t{1} << 30);
+  EXPECT_LT(logs.bytes_on_disk, 200 << 20);
+  EXPECT_LT(most, 32 << 20) << "supervisor's memory";
+}
+
+TEST_P(LocalExecutorTest, EndlessLineIsCutAndBounded) {
+  ReplicaSpec spec = local().Shell("line", "head -c 1G /dev/zero");
+  spec.log_bytes_limit = 4 << 20;
+  EXPECT_EQ(RunToEnd(spec).exit.exit_code, 0);
+  EXPECT_GT(Logs("line").dropped, 900 << 20);
+}
+
+TEST_P(LocalExecutorTest, StopBeforeTheProgramRanIsHonoured) {
+  ASSERT_THAT(executor().Start(local().Lasting("early", false)), IsOk());
+  ASSERT_THAT(executor().Stop("early", true), IsOk());
+  EXPECT_TRUE(Await("early", ReplicaPhase::kExited).exit.stopped);
+}
+
+// T20, on the tier of this machine.
+TEST_P(LocalExecutorTest, EscapeProgramFindsNoWayOut) {
+  ReplicaSpec spec = local().Shell("escape", "");
+  spec.argv = {"/.hodei/init", "--escape-program"};
+  const auto end = RunToEnd(spec);
+  const Output logs = Logs("escape");
+  EXPECT_EQ(end.exit.exit_code, 0) << logs.text;
+  EXPECT_THAT(logs.text, HasSubstr("escapes 0"));
+  EXPECT_THAT(logs.text, ::testing::Not(HasSubstr("ESCAPE ")));
+}
+
+// T19: nothing of the host's loopback, nor its abstract sockets.
+TEST_P(LocalExecutorTest, HostPortsAndAbstractSocketsAreOutOfReach) {
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = fmt::format("hodei-test-{}", getpid());
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address),
+                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())),
+            0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  const auto end = RunShell(
+      "sweep", fmt::format("python3 -c \"\nimport socket\ns=socket.socket(socket.AF_UNIX)\n"
+                           "try:\n  s.connect('\\0{}')\n  print('reached')\nexcept OSError:\n"
+                           "  print('refused')\n\"; cat /proc/net/dev | grep -c ':'",
+                           name));
+  EXPECT_EQ(end.exit.exit_code, 0);
+  const Output logs = Logs("sweep");
+  EXPECT_THAT(logs.text, HasSubstr("refused\n"));
+  close(listener);
+}
+
+// T22: neighbours.
+TEST_P(LocalExecutorTest, NeighboursHaveOtherHostUsers) {
+  NEEDS_TIER_A();
+  ASSERT_THAT(executor().Start(local().Lasting("n1", false)), IsOk());
+  ASSERT_THAT(executor().Start(local().Lasting("n2", false)), IsOk());
+  EXPECT_NE(Plan("n1").host_uid, Plan("n2").host_uid);
+  struct stat st {};
+  const auto running = Await("n1", ReplicaPhase::kRunning);
+  ASSERT_EQ(stat(fmt::format("/proc/{}", running.pid).c_str(), &st), 0);
+  EXPECT_EQ(st.st_uid, Plan("n1").host_uid);
+}
+
+TEST_P(LocalExecutorTest, ApiSocketIsReachedThroughTheForwarderAlsoAfterARestart) {
+  const std::string dir = local().root() + "/api";
+  ASSERT_THAT(MakeDirectories(dir, 0755), IsOk());
+  const auto serve = [&] {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = dir + "/api.sock";
+    unlink(path.c_str());
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    chmod(path.c_str(), 0666);
+    EXPECT_EQ(listen(fd, 4), 0);
+    const int peer = accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+    char buffer[16] = {};
+    EXPECT_GT(read(peer, buffer, sizeof buffer), 0);
+    EXPECT_EQ(write(peer, "pong\n", 5), 5);
+    close(peer);
+    close(fd);
+  };
+  ReplicaSpec spec = local().Shell(
+      "api",
+      "python3 -c \"\nimport socket,time\ndone=0\nwhile done<2:\n"
+      "  s=socket.create_connection(('127.0.0.1',8380)); s.sendall(b'ping')\n"
+      "  try: r=s.recv(9)\n  except OSError: r=b''\n"
+      "  if r: print(r.decode().strip(),flush=True); done+=1\n  else: time.sleep(0.05)\n\"");
+  spec.api_socket_dir = dir;
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  serve();
+  serve();  // a new socket under the same name
+  EXPECT_EQ(Await("api", ReplicaPhase::kExited).exit.exit_code, 0);
+  EXPECT_EQ(Logs("api").text, "pong\npong\n");
+}
+
+TEST_P(LocalExecutorTest, GroupMembersReachEachOtherByNameAndNobodyElse) {
+  NEEDS_TIER_A();
+  const std::vector<std::string> names = {"m-master-0", "m-worker-0"};
+  const auto member = [&](size_t index, const std::string& group, const std::string& script) {
+    ReplicaSpec spec = local().Shell(fmt::format("{}-{}", group, index), script);
+    spec.network = {group, names[index], names, Egress::kNone};
+    return spec;
+  };
+  const std::string server =
+      "python3 -c \"\nimport socket\ns=socket.create_server(('0.0.0.0',2222))\n"
+      "c,_=s.accept(); c.sendall(b'hello'); c.close()\n\"";
+  const std::string client =
+      "python3 -c \"\nimport socket,time\nfor i in range(100):\n  try:\n"
+      "    s=socket.create_connection(('m-master-0',2222),timeout=1); print(s.recv(9).decode()); "
+      "break\n  except OSError as e: time.sleep(0.05)\nelse: print('nobody')\n\"";
+  const std::string lone =
+      "python3 -c \"\nimport socket\ntry: "
+      "socket.create_connection(('m-master-0',2222),timeout=0.5);"
+      " print('reached')\nexcept OSError: print('nobody')\n\"";
+  ASSERT_THAT(executor().Start(member(0, "ga", server)), IsOk());
+  ASSERT_THAT(executor().Start(member(1, "gb", lone)), IsOk());
+  EXPECT_EQ(Await("gb-1", ReplicaPhase::kExited).exit.exit_code, 0);
+  EXPECT_EQ(Logs("gb-1").text, "nobody\n");
+  ASSERT_THAT(executor().Start(member(1, "ga", client)), IsOk());
+  EXPECT_EQ(Await("ga-1", ReplicaPhase::kExited).exit.exit_code, 0);
+  EXPECT_EQ(Logs("ga-1").text, "hello\n");
+  EXPECT_EQ(Await("ga-0", ReplicaPhase::kExited).exit.exit_code, 0) << Logs("ga-0").text;
+  const std::string netns = "/run/netns/" + Plan("ga-0").group_netns;
+  EXPECT_TRUE(FileExists(netns));
+  EXPECT_THAT(executor().Remove("ga-0"), IsOk());
+  EXPECT_TRUE(FileExists(netns));
+  EXPECT_THAT(executor().Remove("ga-1"), IsOk());
+  EXPECT_FALSE(FileExists(netns));
+}
+
+TEST_P(LocalExecutorTest, NothingIsLeftInTheKernel) {
+  NEEDS_TIER_A();
+  EXPECT_EQ(RunShell("clean", "exit 0").exit.exit_code, 0);
+  const LaunchPlan plan = Plan("clean");
+  ASSERT_TRUE(Eventually([&] { return !StartTicks(State("clean").pid); }));
+  EXPECT_THAT(executor().Remove("clean"), IsOk());
+  for (const CgroupDirectory& cgroup : plan.cgroups) EXPECT_FALSE(FileExists(cgroup.path));
+  EXPECT_FALSE(FileExists(plan.scratch_path));
+  EXPECT_THAT(*ReadFile("/proc/self/mountinfo"), ::testing::Not(HasSubstr(local().root())));
+  EXPECT_TRUE(ListDirectory(local().dir() + "/replicas")->empty());
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Local, ExecutorConformance, ::testing::Values(&MakeLocalHarness));
+INSTANTIATE_TEST_SUITE_P(Local, LocalExecutorTest, ::testing::Values(&MakeLocalHarness));
+
+}  // namespace hodei::exec
