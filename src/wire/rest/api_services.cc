@@ -11,6 +11,7 @@
 #include "google/cloud/ml/v1/trial.pb.h"
 #include "google/cloud/ml/v1/version.pb.h"
 #include "google/cloud/resourcemanager/v1/projects.pb.h"
+#include "google/iam/admin/v1/iam.pb.h"
 #include "google/logging/v2/logging.pb.h"
 #include "hodei/v1/job_insight.pb.h"
 
@@ -29,6 +30,7 @@ std::vector<const google::protobuf::ServiceDescriptor*> ApiServices() {
       ml::Trial::descriptor()->file(),
       google::cloud::resourcemanager::v1::Project::descriptor()->file(),
       google::logging::v2::LogEntry::descriptor()->file(),
+      google::iam::admin::v1::ServiceAccount::descriptor()->file(),
       hodei::v1::JobExplanation::descriptor()->file(),
   };
   std::vector<const google::protobuf::ServiceDescriptor*> services;
