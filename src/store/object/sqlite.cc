@@ -7,46 +7,46 @@
 
 namespace hodei::store {
 
-SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept
+SqliteQuery::SqliteQuery(SqliteQuery&& other) noexcept
     : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
 
-SqliteStatement::~SqliteStatement() {
+SqliteQuery::~SqliteQuery() {
   if (statement_ != nullptr) Reset();
 }
 
-SqliteStatement& SqliteStatement::Bind(int position, int64_t value) {
+SqliteQuery& SqliteQuery::Bind(int position, int64_t value) {
   sqlite3_bind_int64(statement_, position, value);
   return *this;
 }
 
-SqliteStatement& SqliteStatement::BindBlob(int position, std::string_view bytes) {
+SqliteQuery& SqliteQuery::BindBlob(int position, std::string_view bytes) {
   // A null pointer would bind NULL instead of the empty blob.
   const char* data = bytes.data() == nullptr ? "" : bytes.data();
   sqlite3_bind_blob64(statement_, position, data, bytes.size(), SQLITE_STATIC);
   return *this;
 }
 
-Result<bool> SqliteStatement::Step() {
+Result<bool> SqliteQuery::Step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
   return connection_->Error(result);
 }
 
-Status SqliteStatement::Run() {
+Status SqliteQuery::Run() {
   const Result<bool> row = Step();
   Reset();
   return row.status();
 }
 
-void SqliteStatement::Reset() {
+void SqliteQuery::Reset() {
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
 }
 
-int64_t SqliteStatement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+int64_t SqliteQuery::Int(int column) const { return sqlite3_column_int64(statement_, column); }
 
-std::string_view SqliteStatement::Blob(int column) const {
+std::string_view SqliteQuery::Blob(int column) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
   const int size = sqlite3_column_bytes(statement_, column);
   return data == nullptr ? std::string_view() : std::string_view(data, static_cast<size_t>(size));
@@ -77,18 +77,18 @@ Status SqliteConnection::Execute(const char* sql) {
   return result == SQLITE_OK ? OkStatus() : Error(result);
 }
 
-Result<SqliteStatement> SqliteConnection::Prepare(const char* sql) {
+Result<SqliteQuery> SqliteConnection::Prepare(const char* sql) {
   sqlite3_stmt*& statement = statements_[sql];
   if (statement == nullptr) {
     const int result =
         sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     if (result != SQLITE_OK) return Error(result);
   }
-  return SqliteStatement(this, statement);
+  return SqliteQuery(this, statement);
 }
 
 Result<int64_t> SqliteConnection::QueryInt(const char* sql) {
-  ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
+  ASSIGN_OR_RETURN(SqliteQuery statement, Prepare(sql));
   ASSIGN_OR_RETURN(const bool row, statement.Step());
   return row ? statement.Int(0) : 0;
 }

@@ -17,18 +17,18 @@ namespace hodei::store {
 class SqliteConnection;
 
 // A prepared statement in use: bind, step, read columns. Resets itself when it dies.
-class SqliteStatement {
+class SqliteQuery {
  public:
-  SqliteStatement(SqliteConnection* connection, sqlite3_stmt* statement)
+  SqliteQuery(SqliteConnection* connection, sqlite3_stmt* statement)
       : connection_(connection), statement_(statement) {}
-  SqliteStatement(SqliteStatement&& other) noexcept;
-  SqliteStatement(const SqliteStatement&) = delete;
-  SqliteStatement& operator=(const SqliteStatement&) = delete;
-  ~SqliteStatement();
+  SqliteQuery(SqliteQuery&& other) noexcept;
+  SqliteQuery(const SqliteQuery&) = delete;
+  SqliteQuery& operator=(const SqliteQuery&) = delete;
+  ~SqliteQuery();
 
   // Positions count from 1, columns from 0. Bound blobs must stay until Reset() or destruction.
-  SqliteStatement& Bind(int position, int64_t value);
-  SqliteStatement& BindBlob(int position, std::string_view bytes);
+  SqliteQuery& Bind(int position, int64_t value);
+  SqliteQuery& BindBlob(int position, std::string_view bytes);
   // True while there is a row.
   Result<bool> Step();
   // Steps a statement that gives no rows.
@@ -54,7 +54,7 @@ class SqliteConnection {
   // Statements without parameters, run to their end.
   Status Execute(const char* sql);
   // `sql` must be a literal: statements are kept by its address.
-  Result<SqliteStatement> Prepare(const char* sql);
+  Result<SqliteQuery> Prepare(const char* sql);
   Result<int64_t> QueryInt(const char* sql);
   int64_t last_insert_id() const;
   // False once SQLite has rolled the transaction back by itself, as after a full disk.

@@ -168,7 +168,7 @@ class SqliteDatabase : public IndexDatabase {
 };
 
 Status CheckIntegrity(SqliteConnection* connection, const std::string& path) {
-  ASSIGN_OR_RETURN(SqliteStatement check, connection->Prepare("PRAGMA quick_check(1)"));
+  ASSIGN_OR_RETURN(SqliteQuery check, connection->Prepare("PRAGMA quick_check(1)"));
   ASSIGN_OR_RETURN(const bool row, check.Step());
   if (row && check.Blob(0) == "ok") return OkStatus();
   return DataLoss(fmt::format("'{}' is damaged ({}): restore it from a backup", path,

@@ -47,7 +47,7 @@ Status Damaged(std::string_view what) {
   return DataLoss(fmt::format("object index: a damaged {} row", what));
 }
 
-Result<BucketRow> ReadBucket(const SqliteStatement& row) {
+Result<BucketRow> ReadBucket(const SqliteQuery& row) {
   BucketRow out;
   out.id = row.Int(0);
   const std::string_view bytes = row.Blob(1);
@@ -57,7 +57,7 @@ Result<BucketRow> ReadBucket(const SqliteStatement& row) {
   return out;
 }
 
-ContentRow ReadContent(const SqliteStatement& row) {
+ContentRow ReadContent(const SqliteQuery& row) {
   ContentRow out;
   out.id = row.Int(0);
   out.size_bytes = static_cast<uint64_t>(row.Int(1));
@@ -68,7 +68,7 @@ ContentRow ReadContent(const SqliteStatement& row) {
   return out;
 }
 
-Result<UploadRow> ReadUpload(const SqliteStatement& row) {
+Result<UploadRow> ReadUpload(const SqliteQuery& row) {
   UploadRow out;
   out.key = std::string(row.Blob(0));
   out.created_unix_seconds = row.Int(1);
@@ -123,8 +123,7 @@ Status SqliteIndex::Migrate(SqliteConnection* connection) {
 }
 
 Result<std::optional<BucketRow>> SqliteIndex::FindBucket(std::string_view name) {
-  ASSIGN_OR_RETURN(SqliteStatement find,
-                   db_.Prepare("SELECT id, bucket FROM buckets WHERE name = ?1"));
+  ASSIGN_OR_RETURN(SqliteQuery find, db_.Prepare("SELECT id, bucket FROM buckets WHERE name = ?1"));
   ASSIGN_OR_RETURN(const bool found, find.BindBlob(1, name).Step());
   if (!found) return std::optional<BucketRow>();
   ASSIGN_OR_RETURN(BucketRow row, ReadBucket(find));
@@ -133,7 +132,7 @@ Result<std::optional<BucketRow>> SqliteIndex::FindBucket(std::string_view name) 
 
 Result<std::vector<BucketRow>> SqliteIndex::ScanBuckets(std::string_view project_id,
                                                         std::string_view from, size_t limit) {
-  ASSIGN_OR_RETURN(SqliteStatement scan,
+  ASSIGN_OR_RETURN(SqliteQuery scan,
                    db_.Prepare("SELECT id, bucket FROM buckets WHERE project = ?1 AND name >= ?2 "
                                "ORDER BY name LIMIT ?3"));
   scan.BindBlob(1, project_id).BindBlob(2, from).Bind(3, static_cast<int64_t>(limit));
@@ -150,32 +149,31 @@ Status SqliteIndex::PutBucket(const BucketRow& row) {
   const std::string bytes = row.bucket.SerializeAsString();
   if (row.id == 0) {
     ASSIGN_OR_RETURN(
-        SqliteStatement insert,
+        SqliteQuery insert,
         db_.Prepare("INSERT INTO buckets (name, project, bucket) VALUES (?1, ?2, ?3)"));
     return insert.BindBlob(1, row.bucket.name())
         .BindBlob(2, row.bucket.project_id())
         .BindBlob(3, bytes)
         .Run();
   }
-  ASSIGN_OR_RETURN(SqliteStatement update,
-                   db_.Prepare("UPDATE buckets SET bucket = ?2 WHERE id = ?1"));
+  ASSIGN_OR_RETURN(SqliteQuery update, db_.Prepare("UPDATE buckets SET bucket = ?2 WHERE id = ?1"));
   return update.Bind(1, row.id).BindBlob(2, bytes).Run();
 }
 
 Status SqliteIndex::RemoveBucket(int64_t id) {
-  ASSIGN_OR_RETURN(SqliteStatement remove, db_.Prepare("DELETE FROM buckets WHERE id = ?1"));
+  ASSIGN_OR_RETURN(SqliteQuery remove, db_.Prepare("DELETE FROM buckets WHERE id = ?1"));
   return remove.Bind(1, id).Run();
 }
 
 Result<bool> SqliteIndex::BucketHasObjects(int64_t id) {
-  ASSIGN_OR_RETURN(SqliteStatement find,
+  ASSIGN_OR_RETURN(SqliteQuery find,
                    db_.Prepare("SELECT 1 WHERE EXISTS (SELECT 1 FROM live WHERE bucket = ?1) OR "
                                "EXISTS (SELECT 1 FROM noncurrent WHERE bucket = ?1)"));
   return find.Bind(1, id).Step();
 }
 
 namespace {
-Result<std::optional<ObjectRow>> ReadObjectRow(SqliteStatement& find, const BucketRow& bucket,
+Result<std::optional<ObjectRow>> ReadObjectRow(SqliteQuery& find, const BucketRow& bucket,
                                                std::string_view name, bool live) {
   ASSIGN_OR_RETURN(const bool found, find.Step());
   if (!found) return std::optional<ObjectRow>();
@@ -191,8 +189,8 @@ Result<std::optional<ObjectRow>> ReadObjectRow(SqliteStatement& find, const Buck
 
 Result<std::optional<ObjectRow>> SqliteIndex::FindLive(const BucketRow& bucket,
                                                        std::string_view name) {
-  ASSIGN_OR_RETURN(SqliteStatement find, db_.Prepare("SELECT generation, content, object FROM live "
-                                                     "WHERE bucket = ?1 AND name = ?2"));
+  ASSIGN_OR_RETURN(SqliteQuery find, db_.Prepare("SELECT generation, content, object FROM live "
+                                                 "WHERE bucket = ?1 AND name = ?2"));
   find.Bind(1, bucket.id).BindBlob(2, name);
   return ReadObjectRow(find, bucket, name, true);
 }
@@ -200,7 +198,7 @@ Result<std::optional<ObjectRow>> SqliteIndex::FindLive(const BucketRow& bucket,
 Result<std::optional<ObjectRow>> SqliteIndex::FindNoncurrent(const BucketRow& bucket,
                                                              std::string_view name,
                                                              int64_t generation) {
-  ASSIGN_OR_RETURN(SqliteStatement find,
+  ASSIGN_OR_RETURN(SqliteQuery find,
                    db_.Prepare("SELECT generation, content, object FROM noncurrent "
                                "WHERE bucket = ?1 AND name = ?2 AND generation = ?3"));
   find.Bind(1, bucket.id).BindBlob(2, name).Bind(3, generation);
@@ -214,7 +212,7 @@ Status SqliteIndex::PutObject(int64_t bucket_id, const ObjectRow& row) {
   static constexpr char kNoncurrent[] =
       "INSERT OR REPLACE INTO noncurrent (bucket, name, generation, content, object) "
       "VALUES (?1, ?2, ?3, ?4, ?5)";
-  ASSIGN_OR_RETURN(SqliteStatement put, db_.Prepare(row.live ? kLive : kNoncurrent));
+  ASSIGN_OR_RETURN(SqliteQuery put, db_.Prepare(row.live ? kLive : kNoncurrent));
   const std::string bytes = SerializeObject(row.object);
   return put.Bind(1, bucket_id)
       .BindBlob(2, row.object.name())
@@ -226,12 +224,12 @@ Status SqliteIndex::PutObject(int64_t bucket_id, const ObjectRow& row) {
 
 Status SqliteIndex::RemoveObject(int64_t bucket_id, const ObjectRow& row) {
   if (row.live) {
-    ASSIGN_OR_RETURN(SqliteStatement remove,
+    ASSIGN_OR_RETURN(SqliteQuery remove,
                      db_.Prepare("DELETE FROM live WHERE bucket = ?1 AND name = ?2"));
     return remove.Bind(1, bucket_id).BindBlob(2, row.object.name()).Run();
   }
   ASSIGN_OR_RETURN(
-      SqliteStatement remove,
+      SqliteQuery remove,
       db_.Prepare("DELETE FROM noncurrent WHERE bucket = ?1 AND name = ?2 AND generation = ?3"));
   return remove.Bind(1, bucket_id)
       .BindBlob(2, row.object.name())
@@ -248,7 +246,7 @@ Status SqliteIndex::Scan(int64_t bucket_id, const ScanPosition& from, bool versi
       "UNION ALL "
       "SELECT name, generation, object FROM noncurrent WHERE bucket = ?1 AND name >= ?2 "
       "ORDER BY 1, 2";
-  ASSIGN_OR_RETURN(SqliteStatement scan, db_.Prepare(versions ? kAll : kLive));
+  ASSIGN_OR_RETURN(SqliteQuery scan, db_.Prepare(versions ? kAll : kLive));
   ScanPosition position = from;
   scan.Bind(1, bucket_id).BindBlob(2, position.name);
   while (true) {
@@ -267,7 +265,7 @@ Status SqliteIndex::Scan(int64_t bucket_id, const ScanPosition& from, bool versi
 
 Result<std::optional<ContentRow>> SqliteIndex::FindContent(int64_t id) {
   ASSIGN_OR_RETURN(
-      SqliteStatement find,
+      SqliteQuery find,
       db_.Prepare("SELECT id, size, crc32c, segment, offset, refs FROM contents WHERE id = ?1"));
   ASSIGN_OR_RETURN(const bool found, find.Bind(1, id).Step());
   if (!found) return std::optional<ContentRow>();
@@ -275,9 +273,9 @@ Result<std::optional<ContentRow>> SqliteIndex::FindContent(int64_t id) {
 }
 
 Status SqliteIndex::PutContent(const ContentRow& row) {
-  ASSIGN_OR_RETURN(SqliteStatement put, db_.Prepare("INSERT OR REPLACE INTO contents "
-                                                    "(id, size, crc32c, segment, offset, refs) "
-                                                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
+  ASSIGN_OR_RETURN(SqliteQuery put, db_.Prepare("INSERT OR REPLACE INTO contents "
+                                                "(id, size, crc32c, segment, offset, refs) "
+                                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
   return put.Bind(1, row.id)
       .Bind(2, static_cast<int64_t>(row.size_bytes))
       .Bind(3, row.crc32c)
@@ -288,13 +286,13 @@ Status SqliteIndex::PutContent(const ContentRow& row) {
 }
 
 Status SqliteIndex::RemoveContent(int64_t id) {
-  ASSIGN_OR_RETURN(SqliteStatement remove, db_.Prepare("DELETE FROM contents WHERE id = ?1"));
+  ASSIGN_OR_RETURN(SqliteQuery remove, db_.Prepare("DELETE FROM contents WHERE id = ?1"));
   return remove.Bind(1, id).Run();
 }
 
 Status SqliteIndex::ScanContents(int64_t from_id,
                                  const std::function<bool(const ContentRow&)>& visit) {
-  ASSIGN_OR_RETURN(SqliteStatement scan,
+  ASSIGN_OR_RETURN(SqliteQuery scan,
                    db_.Prepare("SELECT id, size, crc32c, segment, offset, refs FROM contents "
                                "WHERE id >= ?1 ORDER BY id"));
   scan.Bind(1, from_id);
@@ -315,7 +313,7 @@ Result<Index::Highest> SqliteIndex::FindHighest() {
 }
 
 Result<std::vector<ContentRow>> SqliteIndex::ContentsOfSegment(int64_t segment, size_t limit) {
-  ASSIGN_OR_RETURN(SqliteStatement scan,
+  ASSIGN_OR_RETURN(SqliteQuery scan,
                    db_.Prepare("SELECT id, size, crc32c, segment, offset, refs FROM contents "
                                "WHERE segment = ?1 AND segment > 0 ORDER BY id LIMIT ?2"));
   scan.Bind(1, segment).Bind(2, static_cast<int64_t>(limit));
@@ -329,7 +327,7 @@ Result<std::vector<ContentRow>> SqliteIndex::ContentsOfSegment(int64_t segment, 
 
 Status SqliteIndex::ScanReferences(const std::function<bool(int64_t, int64_t)>& visit) {
   ASSIGN_OR_RETURN(
-      SqliteStatement scan,
+      SqliteQuery scan,
       db_.Prepare("SELECT content, count(*) FROM (SELECT content FROM live UNION ALL "
                   "SELECT content FROM noncurrent) GROUP BY content ORDER BY content"));
   while (true) {
@@ -339,7 +337,7 @@ Status SqliteIndex::ScanReferences(const std::function<bool(int64_t, int64_t)>& 
 }
 
 Result<std::optional<UploadRow>> SqliteIndex::FindUpload(std::string_view key) {
-  ASSIGN_OR_RETURN(SqliteStatement find,
+  ASSIGN_OR_RETURN(SqliteQuery find,
                    db_.Prepare("SELECT key, created, state, content, stored, stored_crc, upload, "
                                "result FROM uploads WHERE key = ?1"));
   ASSIGN_OR_RETURN(const bool found, find.BindBlob(1, key).Step());
@@ -349,7 +347,7 @@ Result<std::optional<UploadRow>> SqliteIndex::FindUpload(std::string_view key) {
 }
 
 Status SqliteIndex::PutUpload(const UploadRow& row) {
-  ASSIGN_OR_RETURN(SqliteStatement put,
+  ASSIGN_OR_RETURN(SqliteQuery put,
                    db_.Prepare("INSERT OR REPLACE INTO uploads "
                                "(key, created, state, content, stored, stored_crc, upload, result) "
                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
@@ -367,7 +365,7 @@ Status SqliteIndex::PutUpload(const UploadRow& row) {
 }
 
 Status SqliteIndex::RemoveUpload(std::string_view key) {
-  ASSIGN_OR_RETURN(SqliteStatement remove, db_.Prepare("DELETE FROM uploads WHERE key = ?1"));
+  ASSIGN_OR_RETURN(SqliteQuery remove, db_.Prepare("DELETE FROM uploads WHERE key = ?1"));
   return remove.BindBlob(1, key).Run();
 }
 
@@ -378,7 +376,7 @@ Result<size_t> SqliteIndex::CountOpenUploads() {
 }
 
 Result<std::vector<UploadRow>> SqliteIndex::UploadsBefore(int64_t unix_seconds, size_t limit) {
-  ASSIGN_OR_RETURN(SqliteStatement scan,
+  ASSIGN_OR_RETURN(SqliteQuery scan,
                    db_.Prepare("SELECT key, created, state, content, stored, stored_crc, upload, "
                                "result FROM uploads WHERE created < ?1 ORDER BY created LIMIT ?2"));
   scan.Bind(1, unix_seconds)
@@ -404,7 +402,7 @@ Result<int64_t> SqliteIndex::NextGeneration(int64_t wish) {
 
 Status SqliteIndex::FlushGeneration() {
   if (!generation_changed_) return OkStatus();
-  ASSIGN_OR_RETURN(SqliteStatement put,
+  ASSIGN_OR_RETURN(SqliteQuery put,
                    db_.Prepare("UPDATE counters SET value = ?1 WHERE name = 'generation'"));
   RETURN_IF_ERROR(put.Bind(1, last_generation_).Run());
   generation_changed_ = false;
