@@ -97,7 +97,8 @@ JobReconciler& JobWorld::reconciler() {
 }
 
 std::string JobWorld::Replica(const std::string& job_id, const std::string& role, int index) {
-  for (const jobs::Replica& replica : Record(job_id).attempt().replicas()) {
+  const JobRecord record = Record(job_id);
+  for (const jobs::Replica& replica : record.attempt().replicas()) {
     if (replica.role() == role && replica.index() == index) return replica.id();
   }
   return "";
