@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 
 #include "net/file_slice.h"
@@ -41,7 +40,7 @@ void Connection::Serve(std::shared_ptr<Connection> self) {
   asio::co_spawn(executor, std::move(run), asio::detached);
 }
 
-asio::awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
+Awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
   self->io_->Add(self.get());
   try {
     co_await self->ServeRequests();
@@ -60,7 +59,7 @@ asio::awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
   self->core_->ConnectionEnded();
 }
 
-asio::awaitable<void> Connection::ServeRequests() {
+Awaitable<void> Connection::ServeRequests() {
   bool going_on = true;
   if (head_.peer.tls) {
     Arm(Phase::kHandshake, core_->options.head_deadline);
@@ -68,10 +67,22 @@ asio::awaitable<void> Connection::ServeRequests() {
   }
   bool linger = false;
   while (going_on) {
-    const HeadEnd head = co_await ReadHead();
+    BeginHead();
+    HeadEnd head = ScanHead();
+    while (head == HeadEnd::kNeedMore) {
+      in_.Reserve(std::max(kFirstReadBytes, in_.size() * 2));
+      const size_t n = co_await transport_->ReadSome(in_.free_data(), in_.free_size());
+      in_.Commit(n);
+      head = n > 0 ? ScanHead() : EndOfInput();
+    }
     if (head == HeadEnd::kGone) break;
-    if (head == HeadEnd::kRefused) {
-      going_on = co_await Refuse(framing_.http_status, framing_.message);
+    if (head == HeadEnd::kComplete) {
+      BeginRequest();
+    } else {
+      RefuseRequest();
+    }
+    if (AnswerAtOnce()) {
+      going_on = !sending_.close;
     } else {
       going_on = co_await HandleRequest();
     }
@@ -81,7 +92,7 @@ asio::awaitable<void> Connection::ServeRequests() {
   if (linger && !cut_) co_await Linger();
 }
 
-asio::awaitable<Connection::HeadEnd> Connection::ReadHead() {
+void Connection::BeginHead() {
   scanner_.Reset();
   in_.ShrinkTo(kIdleBufferBytes);
   if (first_request_) {
@@ -89,38 +100,34 @@ asio::awaitable<Connection::HeadEnd> Connection::ReadHead() {
   } else if (in_.empty()) {
     Arm(Phase::kIdle, core_->options.idle_deadline);
   }
-  while (true) {
-    if (!in_.empty()) {
-      if (phase_ != Phase::kHead) Arm(Phase::kHead, core_->options.head_deadline);
-      const ParseState state = scanner_.Scan(in_.view());
-      if (state == ParseState::kError) {
-        framing_ = RequestFraming();
-        framing_.http_status = scanner_.http_status();
-        framing_.message = scanner_.message();
-        co_return HeadEnd::kRefused;
-      }
-      if (state == ParseState::kDone) break;
-    } else if (core_->stopping.load(std::memory_order_relaxed)) {
-      co_return HeadEnd::kGone;
-    }
-    in_.Reserve(std::max(kFirstReadBytes, in_.size() * 2));
-    const IoCount n = co_await transport_->ReadSome(in_.free_data(), in_.free_size());
-    if (n > 0) {
-      in_.Commit(static_cast<size_t>(n));
-      continue;
-    }
-    if (!timed_out_ || phase_ != Phase::kHead || cut_) co_return HeadEnd::kGone;
-    timed_out_ = false;
-    framing_ = RequestFraming();
-    framing_.http_status = 408;
-    framing_.message = "the request's head took too long";
-    co_return HeadEnd::kRefused;
+}
+
+Connection::HeadEnd Connection::ScanHead() {
+  if (in_.empty()) {
+    return core_->stopping.load(std::memory_order_relaxed) ? HeadEnd::kGone : HeadEnd::kNeedMore;
   }
+  if (phase_ != Phase::kHead) Arm(Phase::kHead, core_->options.head_deadline);
+  const ParseState state = scanner_.Scan(in_.view());
+  if (state == ParseState::kNeedMore) return HeadEnd::kNeedMore;
+  if (state == ParseState::kError) return RefuseHead(scanner_.http_status(), scanner_.message());
   const std::string_view bytes =
       in_.view().substr(scanner_.begin(), scanner_.end() - scanner_.begin());
   framing_ = ParseRequestHead(bytes, limits_, &head_);
   in_.Consume(scanner_.end());
-  co_return framing_.http_status == 0 ? HeadEnd::kComplete : HeadEnd::kRefused;
+  return framing_.http_status == 0 ? HeadEnd::kComplete : HeadEnd::kRefused;
+}
+
+Connection::HeadEnd Connection::RefuseHead(int http_status, const char* message) {
+  framing_ = RequestFraming();
+  framing_.http_status = http_status;
+  framing_.message = message;
+  return HeadEnd::kRefused;
+}
+
+Connection::HeadEnd Connection::EndOfInput() {
+  if (!timed_out_ || phase_ != Phase::kHead || cut_) return HeadEnd::kGone;
+  timed_out_ = false;
+  return RefuseHead(408, "the request's head took too long");
 }
 
 bool Connection::StartHandler() {
@@ -134,21 +141,54 @@ bool Connection::StartHandler() {
   return true;
 }
 
-asio::awaitable<bool> Connection::HandleRequest() {
+void Connection::BeginRequest() {
   Disarm(Phase::kHandler);
   io_->request_ids().Next(&head_.request_id);
   chunks_ = ChunkDecoder();
   body_left_ = head_.content_length.value_or(0);
   body_complete_ = !head_.has_body;
   continue_pending_ = head_.has_body && framing_.expect_continue;
-  bool failed = false;
+  sending_ = Sending();
   if (!StartHandler()) {
     response_ = core_->application->TransportError(500, "internal error");
   } else if (on_pool_ && core_->pool->Full()) {
     handler_.reset();
     response_ = core_->application->TransportError(503, "too many requests at once; try again");
     response_.headers.Set("Retry-After", "1");
-  } else if (head_.has_body && handler_->wants_body()) {
+  }
+}
+
+void Connection::RefuseRequest() {
+  Disarm(Phase::kHandler);
+  io_->request_ids().Next(&head_.request_id);
+  head_.method.clear();  // may hold the previous request's HEAD
+  body_complete_ = false;
+  sending_ = Sending();
+  response_ = core_->application->TransportError(framing_.http_status, framing_.message);
+  response_.close = true;
+}
+
+bool Connection::AnswerAtOnce() {
+  if (handler_ != nullptr) {
+    if (on_pool_ || !body_complete_) return false;
+    PerformCall(Call::kEnd);
+  }
+  RenderResponse();
+  if (!sending_.only_out || sending_.skip_body) return false;
+  std::string_view rest = out_;
+  std::string_view none;
+  if (transport_->WriteNow(&rest, &none, false) != static_cast<IoCount>(out_.size())) {
+    // What was sent must not be sent again; an error shows itself to the next write.
+    out_.erase(0, out_.size() - rest.size());
+    return false;
+  }
+  response_ = HttpResponse();
+  return true;
+}
+
+Awaitable<bool> Connection::HandleRequest() {
+  bool failed = false;
+  if (handler_ != nullptr && !body_complete_ && handler_->wants_body()) {
     const BodyEnd end = co_await ReceiveBody();
     if (end == BodyEnd::kGone) {
       AbortHandler();
@@ -164,23 +204,12 @@ asio::awaitable<bool> Connection::HandleRequest() {
       PerformCall(call);
     }
   }
+  if (!sending_.rendered) RenderResponse();
   const bool going_on = co_await Respond();
   co_return going_on;
 }
 
-asio::awaitable<bool> Connection::Refuse(int http_status, const char* message) {
-  io_->request_ids().Next(&head_.request_id);
-  head_.method.clear();  // may hold the previous request's HEAD
-  body_complete_ = false;
-  framing_.keep_alive = false;
-  framing_.chunked = false;
-  response_ = core_->application->TransportError(http_status, message);
-  response_.close = true;
-  const bool going_on = co_await Respond();
-  co_return going_on;
-}
-
-asio::awaitable<void> Connection::Linger() {
+Awaitable<void> Connection::Linger() {
   Arm(Phase::kLinger, core_->options.drain_deadline);
   co_await transport_->Shutdown();
   StreamSocket& socket = transport_->socket();
@@ -192,7 +221,7 @@ asio::awaitable<void> Connection::Linger() {
   in_.Reserve(kIdleBufferBytes);
   while (left > 0 && !cut_) {
     boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
+    auto token = asio::redirect_error(kUseAwaitable, error);
     auto buffer = asio::buffer(in_.free_data(), in_.free_size());
     const size_t n = co_await socket.async_read_some(buffer, token);
     if (error) break;
@@ -247,18 +276,18 @@ void Connection::SubmitCall(Call call) {
   });
 }
 
-asio::awaitable<void> Connection::CallOnPool(Call call) {
+Awaitable<void> Connection::CallOnPool(Call call) {
   SubmitCall(call);
   while (call_running_) {
     co_await WaitSignal();
   }
 }
 
-asio::awaitable<void> Connection::WaitSignal() {
+Awaitable<void> Connection::WaitSignal() {
   boost::system::error_code error;
-  auto token = asio::redirect_error(asio::use_awaitable, error);
+  auto token = asio::redirect_error(kUseAwaitable, error);
   if (!signalled_) {
-    signal_timer_.expires_at(asio::steady_timer::time_point::max());
+    signal_timer_.expires_at(Timer::time_point::max());
     co_await signal_timer_.async_wait(token);
   }
   signalled_ = false;

@@ -7,7 +7,6 @@
 // capturing lambda inside an awaited call, parameters by value.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,19 +37,25 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
 
  private:
   enum class Phase { kHandshake, kIdle, kHead, kBody, kHandler, kResponse, kStreamWait, kLinger };
-  enum class HeadEnd { kComplete, kRefused, kGone };
+  enum class HeadEnd { kNeedMore, kComplete, kRefused, kGone };
   enum class BodyEnd { kComplete, kFailed, kGone };
   enum class Call { kBody, kEnd, kError, kNextPiece, kReadAhead };
-  template <typename T>
-  using Awaitable = boost::asio::awaitable<T>;
 
   static Awaitable<void> Run(std::shared_ptr<Connection> self);
   Awaitable<void> ServeRequests();
-  Awaitable<HeadEnd> ReadHead();
-  // Handles the request in head_; false when the connection must end.
+  void BeginHead();
+  HeadEnd ScanHead();
+  HeadEnd RefuseHead(int http_status, const char* message);
+  HeadEnd EndOfInput();
+  // Starts the handler of the request in head_, or sets the answer where there can be none.
+  void BeginRequest();
+  // Most requests: no body, an inline handler, an answer that the socket takes at once. False when
+  // HandleRequest() must go on.
+  bool AnswerAtOnce();
+  // Handles the request; false when the connection must end.
   Awaitable<bool> HandleRequest();
   bool StartHandler();
-  Awaitable<bool> Refuse(int http_status, const char* message);
+  void RefuseRequest();
   Awaitable<void> Linger();
 
   // connection_body.cc
@@ -64,7 +69,11 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   void AbortHandler();
 
   // connection_response.cc
+  // Fills out_ with the head, and with a small body, of response_.
+  void RenderResponse();
+  // Sends it; false when the connection must end.
   Awaitable<bool> Respond();
+  Awaitable<bool> SendResponse();
   Awaitable<bool> SendBytes(std::string_view first, std::string_view second, bool more);
   Awaitable<bool> SendFile();
   Awaitable<bool> SendFileSlice(uint64_t end);
@@ -85,7 +94,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   ServerCore* const core_;
   IoThread* const io_;
   const std::unique_ptr<Transport> transport_;
-  boost::asio::steady_timer signal_timer_;  // never fires: cancelling it wakes the coroutine
+  Timer signal_timer_;  // never fires: cancelling it wakes the coroutine
   bool signalled_ = false;
 
   Phase phase_ = Phase::kIdle;
@@ -118,6 +127,15 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   Status call_status_;
   HttpResponse response_;
 
+  // The answer under way.
+  struct Sending {
+    bool rendered = false;
+    bool close = false;
+    bool skip_body = false;  // the rest of the request's body is read away afterwards
+    bool chunked = false;
+    bool only_out = false;  // out_ is all there is to send
+  };
+  Sending sending_;
   std::string out_;
   FileBody* file_ = nullptr;  // within response_
   uint64_t file_offset_ = 0;

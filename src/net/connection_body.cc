@@ -29,7 +29,7 @@ size_t Connection::NextPiece() {
   return step.consumed;
 }
 
-boost::asio::awaitable<bool> Connection::ReadMoreBody() {
+Awaitable<bool> Connection::ReadMoreBody() {
   if (continue_pending_) {
     continue_pending_ = false;
     const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -47,15 +47,15 @@ boost::asio::awaitable<bool> Connection::ReadMoreBody() {
   bool more = true;
   // Fewer, larger pieces: each may cost a trip to the pool.
   while (more && in_.free_size() > 0) {
-    const IoCount n = co_await transport_->ReadSome(in_.free_data(), in_.free_size());
-    if (n <= 0) co_return !in_.empty() && !cut_;
-    in_.Commit(static_cast<size_t>(n));
+    const size_t n = co_await transport_->ReadSome(in_.free_data(), in_.free_size());
+    if (n == 0) co_return !in_.empty() && !cut_;
+    in_.Commit(n);
     more = in_.size() < wanted && transport_->HasPending();
   }
   co_return true;
 }
 
-boost::asio::awaitable<Connection::BodyEnd> Connection::ReceiveBody() {
+Awaitable<Connection::BodyEnd> Connection::ReceiveBody() {
   call_status_ = OkStatus();
   while (!body_complete_) {
     if (in_.empty()) {
@@ -84,7 +84,7 @@ bool Connection::CanSkipBody() const {
   return !framing_.chunked && !continue_pending_ && body_left_ <= kSkipLimitBytes;
 }
 
-boost::asio::awaitable<bool> Connection::SkipBody() {
+Awaitable<bool> Connection::SkipBody() {
   while (!body_complete_) {
     if (in_.empty()) {
       const bool received = co_await ReadMoreBody();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -18,7 +17,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr size_t kJoinBytes = 16 * 1024;   // bodies so small are copied behind their head
+constexpr size_t kJoinBytes = 16 * 1024;   // bodies so small are sent as one with their head
 constexpr size_t kCopyBytes = 256 * 1024;  // of a file that goes through memory (TLS)
 
 uint64_t LengthOf(const HttpResponse& response) {
@@ -29,13 +28,15 @@ uint64_t LengthOf(const HttpResponse& response) {
 
 }  // namespace
 
-asio::awaitable<bool> Connection::Respond() {
-  const bool skip = !body_complete_ && CanSkipBody();
+void Connection::RenderResponse() {
   const bool to_head = head_.method == "HEAD";
   const bool bodiless = to_head || HasNoBody(response_.status);
   const bool streams = std::holds_alternative<std::unique_ptr<StreamBody>>(response_.body);
+  sending_.rendered = true;
+  sending_.skip_body = !body_complete_ && CanSkipBody();
   ResponseFraming framing;
-  framing.close = !framing_.keep_alive || response_.close || (!body_complete_ && !skip) ||
+  framing.close = !framing_.keep_alive || response_.close ||
+                  (!body_complete_ && !sending_.skip_body) ||
                   core_->stopping.load(std::memory_order_relaxed);
   framing.chunked = streams && !framing_.http_1_0 && !HasNoBody(response_.status);
   if (streams && framing_.http_1_0) framing.close = true;  // its end is the end of the connection
@@ -46,39 +47,42 @@ asio::awaitable<bool> Connection::Respond() {
   } else if (!streams && (to_head || !bodiless)) {
     framing.content_length = LengthOf(response_);
   }
+  sending_.close = framing.close;
+  sending_.chunked = framing.chunked;
+  sending_.skip_body = sending_.skip_body && !framing.close;
   out_.clear();
   AppendResponseHead(response_.status, response_.headers, framing, io_->date().Now(),
                      head_.request_id, &out_);
-  Arm(Phase::kResponse, core_->options.body_piece_deadline);
-  bool sent = false;
-  const std::string_view none;
-  if (bodiless) {
-    sent = co_await SendBytes(out_, none, false);
-  } else if (auto* text = std::get_if<std::string>(&response_.body)) {
-    std::string_view head = out_;
-    std::string_view body = *text;
-    sent = transport_->WriteNow(&head, &body, false) >= 0;
-    if (sent && !(head.empty() && body.empty())) sent = co_await SendBytes(head, body, false);
-  } else if (streams) {
-    sent = co_await SendStream(framing.chunked);
-  } else {
-    sent = co_await SendFile();
-  }
-  response_ = HttpResponse();
-  if (sent && skip && !framing.close) sent = co_await SkipBody();
-  if (!sent) cut_ = true;
-  co_return sent && !framing.close;
+  const auto* text = std::get_if<std::string>(&response_.body);
+  sending_.only_out = bodiless || (text != nullptr && text->size() <= kJoinBytes);
+  if (sending_.only_out && !bodiless) out_.append(*text);
 }
 
-asio::awaitable<bool> Connection::SendBytes(std::string_view first, std::string_view second,
-                                            bool more) {
-  // TLS would make a record of its own for a short head.
-  std::string joined;
-  if (!transport_->sendfile_works() && !second.empty() && second.size() <= kJoinBytes) {
-    joined.append(first).append(second);
-    first = joined;
-    second = {};
+Awaitable<bool> Connection::Respond() {
+  Arm(Phase::kResponse, core_->options.body_piece_deadline);
+  bool sent = co_await SendResponse();
+  response_ = HttpResponse();
+  if (sent && sending_.skip_body) sent = co_await SkipBody();
+  if (!sent) cut_ = true;
+  co_return sent && !sending_.close;
+}
+
+Awaitable<bool> Connection::SendResponse() {
+  const std::string_view none;
+  bool sent = false;
+  if (sending_.only_out) {
+    sent = co_await SendBytes(out_, none, false);
+  } else if (const auto* text = std::get_if<std::string>(&response_.body)) {
+    sent = co_await SendBytes(out_, *text, false);
+  } else if (std::holds_alternative<FileBody>(response_.body)) {
+    sent = co_await SendFile();
+  } else {
+    sent = co_await SendStream(sending_.chunked);
   }
+  co_return sent;
+}
+
+Awaitable<bool> Connection::SendBytes(std::string_view first, std::string_view second, bool more) {
   IoCount n = transport_->WriteNow(&first, &second, more);
   while (n >= 0 && !cut_ && !(first.empty() && second.empty())) {
     Arm(Phase::kResponse, core_->options.body_piece_deadline);
@@ -89,7 +93,7 @@ asio::awaitable<bool> Connection::SendBytes(std::string_view first, std::string_
   co_return n >= 0 && !cut_;
 }
 
-asio::awaitable<bool> Connection::SendFile() {
+Awaitable<bool> Connection::SendFile() {
   file_ = &std::get<FileBody>(response_.body);
   file_offset_ = file_->offset;
   const uint64_t end = file_->offset + file_->length;
@@ -107,13 +111,13 @@ asio::awaitable<bool> Connection::SendFile() {
     } else {
       sent = co_await CopyFileSlice(slice_end);
     }
-    if (file_offset_ < end) co_await asio::post(io_->context(), asio::use_awaitable);
+    if (file_offset_ < end) co_await asio::post(io_->context(), kUseAwaitable);
   }
   file_ = nullptr;
   co_return sent && !cut_;
 }
 
-asio::awaitable<bool> Connection::SendFileSlice(uint64_t end) {
+Awaitable<bool> Connection::SendFileSlice(uint64_t end) {
   while (file_offset_ < end && !cut_) {
     auto offset = static_cast<off_t>(file_offset_);
     const ssize_t n = ::sendfile(transport_->fd(), file_->fd.get(), &offset, end - file_offset_);
@@ -131,7 +135,7 @@ asio::awaitable<bool> Connection::SendFileSlice(uint64_t end) {
   co_return true;
 }
 
-asio::awaitable<bool> Connection::CopyFileSlice(uint64_t end) {
+Awaitable<bool> Connection::CopyFileSlice(uint64_t end) {
   std::string bytes;
   const std::string_view none;
   while (file_offset_ < end && !cut_) {
@@ -144,7 +148,7 @@ asio::awaitable<bool> Connection::CopyFileSlice(uint64_t end) {
   co_return true;
 }
 
-asio::awaitable<bool> Connection::SendStream(bool chunked) {
+Awaitable<bool> Connection::SendStream(bool chunked) {
   // Owned here, so that the body dies as soon as the peer is gone.
   std::unique_ptr<StreamBody> body =
       std::move(std::get<std::unique_ptr<StreamBody>>(response_.body));
@@ -177,7 +181,7 @@ asio::awaitable<bool> Connection::SendStream(bool chunked) {
   co_return sent;
 }
 
-asio::awaitable<bool> Connection::NextStreamPiece() {
+Awaitable<bool> Connection::NextStreamPiece() {
   stream_piece_.reset();
   Disarm(Phase::kStreamWait);
   phase_since_ms_ = CoarseNowMs();

@@ -8,7 +8,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 
 namespace hodei::net {
@@ -27,15 +26,13 @@ class PlainTransport : public Transport {
 
   StreamSocket& socket() override { return socket_; }
   bool sendfile_works() const override { return true; }
-  asio::awaitable<bool> Handshake() override { co_return true; }
-  asio::awaitable<void> Shutdown() override { co_return; }
+  Awaitable<bool> Handshake() override { co_return true; }
+  Awaitable<void> Shutdown() override { co_return; }
 
-  asio::awaitable<IoCount> ReadSome(char* data, size_t size) override {
-    boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    auto buffer = asio::buffer(data, size);
-    const size_t n = co_await socket_.async_read_some(buffer, token);
-    co_return error ? -1 : static_cast<IoCount>(n);
+  // No coroutine of its own: one frame less for every request.
+  Awaitable<size_t> ReadSome(char* data, size_t size) override {
+    return socket_.async_read_some(asio::buffer(data, size),
+                                   asio::redirect_error(kUseAwaitable, read_error_));
   }
 
   bool HasPending() override { return HasUnreadBytes(fd()); }
@@ -43,13 +40,15 @@ class PlainTransport : public Transport {
   IoCount WriteNow(std::string_view* first, std::string_view* second, bool more) override {
     IoCount total = 0;
     while (!first->empty() || !second->empty()) {
+      const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
       iovec parts[2] = {{const_cast<char*>(first->data()), first->size()},
                         {const_cast<char*>(second->data()), second->size()}};
       msghdr message{};
       message.msg_iov = first->empty() ? parts + 1 : parts;
       message.msg_iovlen = first->empty() || second->empty() ? 1 : 2;
-      const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
-      const ssize_t n = sendmsg(fd(), &message, flags);
+      // send() is the cheaper call by some tenths of a microsecond.
+      const ssize_t n = second->empty() ? send(fd(), first->data(), first->size(), flags)
+                                        : sendmsg(fd(), &message, flags);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && errno == EAGAIN) return total;
       if (n < 0) return -1;
@@ -61,7 +60,7 @@ class PlainTransport : public Transport {
     return total;
   }
 
-  asio::awaitable<IoCount> WriteSome(std::string_view bytes) override {
+  Awaitable<IoCount> WriteSome(std::string_view bytes) override {
     const bool writable = co_await WaitWritable(&socket_);
     if (!writable) co_return -1;
     std::string_view none;
@@ -70,6 +69,7 @@ class PlainTransport : public Transport {
 
  private:
   StreamSocket socket_;
+  boost::system::error_code read_error_;
 };
 
 class TlsTransport : public Transport {
@@ -80,25 +80,22 @@ class TlsTransport : public Transport {
   StreamSocket& socket() override { return stream_.next_layer(); }
   bool sendfile_works() const override { return false; }
 
-  asio::awaitable<bool> Handshake() override {
+  Awaitable<bool> Handshake() override {
     boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
+    auto token = asio::redirect_error(kUseAwaitable, error);
     co_await stream_.async_handshake(asio::ssl::stream_base::server, token);
     co_return !error;
   }
 
-  asio::awaitable<void> Shutdown() override {
+  Awaitable<void> Shutdown() override {
     boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
+    auto token = asio::redirect_error(kUseAwaitable, error);
     co_await stream_.async_shutdown(token);
   }
 
-  asio::awaitable<IoCount> ReadSome(char* data, size_t size) override {
-    boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    auto buffer = asio::buffer(data, size);
-    const size_t n = co_await stream_.async_read_some(buffer, token);
-    co_return error ? -1 : static_cast<IoCount>(n);
+  Awaitable<size_t> ReadSome(char* data, size_t size) override {
+    return stream_.async_read_some(asio::buffer(data, size),
+                                   asio::redirect_error(kUseAwaitable, read_error_));
   }
 
   bool HasPending() override {
@@ -111,9 +108,9 @@ class TlsTransport : public Transport {
     return 0;
   }
 
-  asio::awaitable<IoCount> WriteSome(std::string_view bytes) override {
+  Awaitable<IoCount> WriteSome(std::string_view bytes) override {
     boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
+    auto token = asio::redirect_error(kUseAwaitable, error);
     auto buffer = asio::buffer(bytes.data(), bytes.size());
     const size_t n = co_await stream_.async_write_some(buffer, token);
     co_return error ? -1 : static_cast<IoCount>(n);
@@ -123,13 +120,14 @@ class TlsTransport : public Transport {
   // Shared with the server, which replaces its own on a reload.
   std::shared_ptr<asio::ssl::context> context_;
   asio::ssl::stream<StreamSocket> stream_;
+  boost::system::error_code read_error_;
 };
 
 }  // namespace
 
-asio::awaitable<bool> WaitWritable(StreamSocket* socket) {
+Awaitable<bool> WaitWritable(StreamSocket* socket) {
   boost::system::error_code error;
-  auto token = asio::redirect_error(asio::use_awaitable, error);
+  auto token = asio::redirect_error(kUseAwaitable, error);
   co_await socket->async_wait(StreamSocket::wait_write, token);
   co_return !error;
 }
