@@ -35,7 +35,9 @@ Call::Call(const CallTarget& target, service::CallContext context, std::vector<B
       bindings_(std::move(bindings)),
       query_text_(head.query()),
       content_type_(head.headers.Get("Content-Type")),
-      record_(std::move(record)) {
+      record_(std::move(record)),
+      form_(head.method == "POST" && target_.route->verb == "GET" &&
+            content_type_.starts_with("application/x-www-form-urlencoded")) {
   if (head.content_length && *head.content_length <= target_.body_limit_bytes) {
     body_.reserve(*head.content_length);
   }
@@ -51,6 +53,8 @@ Status Call::OnBody(std::string_view piece) {
 }
 
 net::HttpResponse Call::OnEnd() {
+  // google-api-python-client sends a GET whose query is long as an overridden POST of a form.
+  if (form_) query_text_ += (query_text_.empty() ? "" : "&") + body_;
   Result<net::HttpResponse> response = Answer();
   if (!response.ok()) return Fail(response.status());
   return std::move(response).value();

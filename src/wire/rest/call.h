@@ -47,6 +47,8 @@ class Call : public net::RequestHandler {
   std::function<void(const CallRecord&)> record_;
   std::string body_;
   Query query_;
+  // The query came as a form, see OnEnd().
+  bool form_ = false;
   bool too_large_ = false;
 };
 

@@ -186,6 +186,12 @@ TEST_F(TranscoderTest, MethodOverride) {
   net::RequestHead get = Head("GET", "/v1/projects/p/jobs");
   get.headers.Add("X-HTTP-Method-Override", "POST");
   EXPECT_EQ(Send(get).status, 200);
+  net::RequestHead form = Head("POST", "/v1/projects/p/jobs?pageSize=3");
+  form.headers.Add("X-HTTP-Method-Override", "GET");
+  form.headers.Add("Content-Type", "application/x-www-form-urlencoded");
+  EXPECT_EQ(Send(form, "filter=a%3Ab+c&alt=json").status, 200);
+  EXPECT_EQ(list_.filter(), "a:b c");
+  EXPECT_EQ(list_.page_size(), 3);
 }
 
 // T1: the same 401 on every route, known or not, bound or not, with and without a body.
