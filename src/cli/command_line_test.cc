@@ -21,8 +21,8 @@ const Group& Root() {
 ParsedLine Parse(const std::vector<std::string>& words) { return ParseCommandLine(Root(), words); }
 
 TEST(CommandLine, TakesFlagsAnywhereInBothForms) {
-  ParsedLine parsed = Parse({"--project", "p", "ml-engine", "jobs", "submit", "training", "--region=us-east1",
-                             "job1", "--module-name", "a.b", "--quiet"});
+  ParsedLine parsed = Parse({"--project", "p", "ml-engine", "jobs", "submit", "training",
+                             "--region=us-east1", "job1", "--module-name", "a.b", "--quiet"});
   ASSERT_FALSE(parsed.usage_error) << *parsed.usage_error;
   EXPECT_EQ(parsed.line.Text("project"), "p");
   EXPECT_EQ(parsed.line.Text("region"), "us-east1");
@@ -33,14 +33,15 @@ TEST(CommandLine, TakesFlagsAnywhereInBothForms) {
 }
 
 TEST(CommandLine, KeepsUserArgumentsAsTheyAre) {
-  ParsedLine parsed = Parse({"ai-platform", "jobs", "submit", "training", "j", "--", "--arg=42", "--", "-x", ""});
+  ParsedLine parsed =
+      Parse({"ai-platform", "jobs", "submit", "training", "j", "--", "--arg=42", "--", "-x", ""});
   ASSERT_FALSE(parsed.usage_error) << *parsed.usage_error;
   EXPECT_THAT(parsed.line.user_args, ElementsAre("--arg=42", "--", "-x", ""));
 }
 
 TEST(CommandLine, SplitsListsAndPairs) {
-  ParsedLine parsed = Parse({"ml-engine", "jobs", "submit", "training", "j", "--packages=a,b", "--packages", "c",
-                             "--labels", "^:^k=a,b:l=2"});
+  ParsedLine parsed = Parse({"ml-engine", "jobs", "submit", "training", "j", "--packages=a,b",
+                             "--packages", "c", "--labels", "^:^k=a,b:l=2"});
   ASSERT_FALSE(parsed.usage_error) << *parsed.usage_error;
   EXPECT_THAT(parsed.line.List("packages"), ElementsAre("a", "b", "c"));
   EXPECT_THAT(parsed.line.Pairs("labels"), ElementsAre(Pair("k", "a,b"), Pair("l", "2")));
@@ -75,7 +76,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{{"ml-engine", "jobs", "list", "extra"}, "unrecognized arguments: extra"},
         BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--regoin", "x"},
                 "--regoin (did you mean '--region'?)"},
-        BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--region"}, "expected one argument"},
+        BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--region"},
+                "expected one argument"},
         BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--region", "--async"},
                 "argument --region: expected one argument"},
         BadLine{{"ml-engine", "jobs", "submit", "training"}, "argument JOB: Must be specified."},
@@ -83,9 +85,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "At most one of --async | --stream-logs can be specified."},
         BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--scale-tier", "foo"},
                 "Valid choices are [basic, basic-gpu, basic-tpu, custom, premium-1, standard-1]."},
-        BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--labels", "x"}, "Bad syntax for dict arg: [x]"},
+        BadLine{{"ml-engine", "jobs", "submit", "training", "j", "--labels", "x"},
+                "Bad syntax for dict arg: [x]"},
         BadLine{{"ml-engine", "jobs", "list", "--limit", "0"}, "greater than or equal to 1"},
-        BadLine{{"ml-engine", "jobs", "list", "--limit", "99999999999999999999"}, "must be an integer"},
+        BadLine{{"ml-engine", "jobs", "list", "--limit", "99999999999999999999"},
+                "must be an integer"},
         BadLine{{"ml-engine", "jobs", "list", "--limit", "x"}, "must be an integer"},
         BadLine{{"ml-engine", "jobs", "list", "--uri=maybe"}, "ignored explicit argument 'maybe'"},
         BadLine{{"ml-engine", "local", "train"}, "--module-name: Must be specified."}));

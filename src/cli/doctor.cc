@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -148,8 +149,32 @@ void CheckPython(Context& context, std::vector<Finding>* out) {
   out->push_back({Level::kOk, "python", "python3 " + version, ""});
 }
 
-// The server's own checks: `hodeid --doctor` prints one JSON object a line:
-// {"level":"ok|warn|fail","subject":"sandbox","text":"…","advice":"…"}.
+// One line of the server's own checks: a JSON object {"level":"ok|warn|fail","subject":…,"text":…,
+// "advice":…}, or words such as "ok  sandbox: tier A".
+std::optional<Finding> ParseServerFinding(std::string_view line) {
+  std::string level, subject, text, advice;
+  if (Result<Json> json = ParseJsonText(line); json.ok() && json->is_object()) {
+    level = MemberText(*json, "level");
+    subject = MemberText(*json, "subject");
+    text = MemberText(*json, "text");
+    advice = MemberText(*json, "advice");
+  } else {
+    size_t space = line.find_first_of(" :");
+    size_t rest = space == line.npos ? space : line.find_first_not_of(" :", space);
+    if (rest == line.npos) return std::nullopt;
+    level = line.substr(0, space);
+    size_t colon = line.find(": ", rest);
+    subject = colon == line.npos ? "sandbox" : std::string(line.substr(rest, colon - rest));
+    text = line.substr(colon == line.npos ? rest : colon + 2);
+  }
+  for (char& c : level) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (level != "ok" && level != "warn" && level != "fail") return std::nullopt;
+  return Finding{level == "fail"   ? Level::kFail
+                 : level == "warn" ? Level::kWarn
+                                   : Level::kOk,
+                 subject, text, advice};
+}
+
 void CheckSandbox(Context& context, std::vector<Finding>* out) {
   std::string program = context.program_folder() + "/hodeid";
   if (access(program.c_str(), X_OK) != 0) {
@@ -163,20 +188,17 @@ void CheckSandbox(Context& context, std::vector<Finding>* out) {
   ProcessRequest request;
   request.argv = {program, "--doctor", "--data", context.settings().DataFolder()};
   request.environment = context.settings().environment();
-  Result<CapturedRun> run = RunCaptured(request);
+  constexpr std::chrono::seconds kDeadline(30);
+  Result<CapturedRun> run = RunCaptured(request, kDeadline);
   bool any = false;
   std::string output = run.ok() ? run->output : "";
   for (size_t at = 0; at < output.size();) {
     size_t end = std::min(output.find('\n', at), output.size());
-    Result<Json> line = ParseJsonText(std::string_view(output).substr(at, end - at));
+    std::optional<Finding> finding =
+        ParseServerFinding(std::string_view(output).substr(at, end - at));
     at = end + 1;
-    if (!line.ok() || !line->is_object()) continue;
-    std::string level = MemberText(*line, "level");
-    out->push_back({level == "fail"   ? Level::kFail
-                    : level == "warn" ? Level::kWarn
-                                      : Level::kOk,
-                    MemberText(*line, "subject"), MemberText(*line, "text"),
-                    MemberText(*line, "advice")});
+    if (!finding) continue;
+    out->push_back(*std::move(finding));
     any = true;
   }
   if (any) return;

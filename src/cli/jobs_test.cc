@@ -27,7 +27,8 @@ class Jobs : public ::testing::Test {
     tzset();
   }
   CliRun Run(std::vector<std::string> words) {
-    return RunCli(words, {{"HODEI_SERVER", imposter_.url()}, {"HODEI_CONFIG", folder_.path() + "/config"},
+    return RunCli(words, {{"HODEI_SERVER", imposter_.url()},
+                          {"HODEI_CONFIG", folder_.path() + "/config"},
                           {"HODEI_DATA", folder_.path() + "/data"}});
   }
   void Write(const std::string& name, const std::string& text) {
@@ -68,12 +69,29 @@ TEST_F(Jobs, SubmitsTheFirstJobOfTheWalkthrough) {
   Write("test1/__init__.py", "");
   Write("test1/test1.py", "print('hi')\n");
   Write("test1/test1.yaml",
-        "trainingInput:\n  scaleTier: CUSTOM\n  # 1 GPU\n  masterType: standard_gpu\n  runtimeVersion: \"1.9\"\n"
+        "trainingInput:\n  scaleTier: CUSTOM\n  # 1 GPU\n  masterType: standard_gpu\n  "
+        "runtimeVersion: \"1.9\"\n"
         "  pythonVersion: 3.5\n");
-  CliRun run = Run({"ml-engine", "jobs", "submit", "training", "test1_x", "--staging-bucket", "gs://bkt1", "--job-dir",
-                    "gs://bkt1/test1_x", "--region", "us-east1", "--runtime-version", "1.9", "--module-name",
-                    "test1.test1", "--package-path", folder_.path() + "/test1",
-                    "--config=" + folder_.path() + "/test1/test1.yaml", "--", "--arg=42"});
+  CliRun run = Run({"ml-engine",
+                    "jobs",
+                    "submit",
+                    "training",
+                    "test1_x",
+                    "--staging-bucket",
+                    "gs://bkt1",
+                    "--job-dir",
+                    "gs://bkt1/test1_x",
+                    "--region",
+                    "us-east1",
+                    "--runtime-version",
+                    "1.9",
+                    "--module-name",
+                    "test1.test1",
+                    "--package-path",
+                    folder_.path() + "/test1",
+                    "--config=" + folder_.path() + "/test1/test1.yaml",
+                    "--",
+                    "--arg=42"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out, "jobId: test1_x\nstate: QUEUED\n");
   EXPECT_EQ(run.err,
@@ -98,16 +116,19 @@ TEST_F(Jobs, SubmitsTheFirstJobOfTheWalkthrough) {
 TEST_F(Jobs, FlagsOverrideTheConfiguration) {
   Accept();
   Write("c.yaml",
-        "labels: {a: 1}\ntrainingInput:\n  scaleTier: BASIC\n  args: [--x, 5]\n  packageUris: [gs://b/a.tar.gz]\n"
+        "labels: {a: 1}\ntrainingInput:\n  scaleTier: BASIC\n  args: [--x, 5]\n  packageUris: "
+        "[gs://b/a.tar.gz]\n"
         "  workerCount: 2\n  useChiefInTfConfig: true\n");
-  CliRun run = Run({"ai-platform", "jobs", "submit", "training", "j", "--region", "us-east1", "--config",
-                    folder_.path() + "/c.yaml", "--scale-tier", "standard-1", "--module-name", "a.b", "--worker-count",
-                    "3", "--master-accelerator", "count=1,type=nvidia-tesla-t4", "--labels", "b=2"});
+  CliRun run = Run({"ai-platform", "jobs", "submit", "training", "j", "--region", "us-east1",
+                    "--config", folder_.path() + "/c.yaml", "--scale-tier", "standard-1",
+                    "--module-name", "a.b", "--worker-count", "3", "--master-accelerator",
+                    "count=1,type=nvidia-tesla-t4", "--labels", "b=2"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_EQ(JsonText(SubmittedJob()),
-            R"({"jobId":"j","labels":{"b":"2"},"trainingInput":{"args":["--x","5"],"masterConfig":{"acceleratorConfig":)"
-            R"({"count":"1","type":"NVIDIA_TESLA_T4"}},"packageUris":["gs://b/a.tar.gz"],"pythonModule":"a.b",)"
-            R"("region":"us-east1","scaleTier":"STANDARD_1","useChiefInTfConfig":true,"workerCount":"3"}})");
+  EXPECT_EQ(
+      JsonText(SubmittedJob()),
+      R"({"jobId":"j","labels":{"b":"2"},"trainingInput":{"args":["--x","5"],"masterConfig":{"acceleratorConfig":)"
+      R"({"count":"1","type":"NVIDIA_TESLA_T4"}},"packageUris":["gs://b/a.tar.gz"],"pythonModule":"a.b",)"
+      R"("region":"us-east1","scaleTier":"STANDARD_1","useChiefInTfConfig":true,"workerCount":"3"}})");
 }
 
 struct Refusal {
@@ -124,17 +145,29 @@ TEST_F(Jobs, BadSubmissionsAreRefusedBeforeAnyRequest) {
   for (const Refusal& c : std::vector<Refusal>{
            {{"--module-name", "a.b"}, 1, "The required property [region] is not currently set."},
            {{"--region", "r", "--module-name", "a"}, 1, "Non-custom jobs must have packages."},
-           {{"--region", "r", "--packages", "x.tar.gz"}, 1, "`--staging-bucket` or `--job-dir` flag must be given"},
-           {{"--region", "r", "--packages", "x.tar.gz", "--staging-bucket", "gs://bkt1"}, 1, "Unable to read file [x.tar.gz]"},
-           {{"--region", "r", "--package-path", f + "/nopackage", "--staging-bucket", "gs://bkt1"}, 1, "__init__.py"},
+           {{"--region", "r", "--packages", "x.tar.gz"},
+            1,
+            "`--staging-bucket` or `--job-dir` flag must be given"},
+           {{"--region", "r", "--packages", "x.tar.gz", "--staging-bucket", "gs://bkt1"},
+            1,
+            "Unable to read file [x.tar.gz]"},
+           {{"--region", "r", "--package-path", f + "/nopackage", "--staging-bucket", "gs://bkt1"},
+            1,
+            "__init__.py"},
            {{"--region", "r", "--config", f + "/none.yaml"}, 1, "Failed to load YAML from"},
            {{"--region", "r", "--config", f + "/bad.yaml"}, 1, "line 2, column 1"},
            {{"--region", "r", "--config", f + "/list.yaml"}, 1, "holds no Job"},
            {{"--region", "r", "--scale-tier", "custom"}, 1, "--master-machine-type is required"},
-           {{"--region", "r", "--job-dir", "foo"}, 2, "argument --job-dir: Must be of form gs://bucket/object"},
+           {{"--region", "r", "--job-dir", "foo"},
+            2,
+            "argument --job-dir: Must be of form gs://bucket/object"},
            {{"--region", "r", "--labels", "Foo=bar"}, 2, "argument --labels: Bad value [Foo]"},
-           {{"--region", "r", "--master-image-uri", "i", "--runtime-version", "1"}, 1, "Only one of"},
-           {{"--region", "r", "--staging-bucket", "gs://bkt1/x", "--packages", f + "/bad.yaml"}, 1, "gs://bucket"}}) {
+           {{"--region", "r", "--master-image-uri", "i", "--runtime-version", "1"},
+            1,
+            "Only one of"},
+           {{"--region", "r", "--staging-bucket", "gs://bkt1/x", "--packages", f + "/bad.yaml"},
+            1,
+            "gs://bucket"}}) {
     std::vector<std::string> words = {"ml-engine", "jobs", "submit", "training", "j"};
     words.insert(words.end(), c.flags.begin(), c.flags.end());
     CliRun run = Run(words);
@@ -153,18 +186,24 @@ TEST_F(Jobs, AliasesInConfigurationsCannotGrowWithoutLimit) {
     bomb += "]\n";
   }
   Write("bomb.yaml", bomb);
-  CliRun run = Run({"ml-engine", "jobs", "submit", "training", "j", "--region", "r", "--config", folder_.path() + "/bomb.yaml"});
+  CliRun run = Run({"ml-engine", "jobs", "submit", "training", "j", "--region", "r", "--config",
+                    folder_.path() + "/bomb.yaml"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.err, HasSubstr("aliases"));
 }
 
 TEST_F(Jobs, ATakenNameIsExplained) {
-  imposter_.On("POST", "/v1/projects/hodei-local/jobs", 409,
-               R"({"error":{"code":409,"message":"Field: job.job_id Error: exists.","status":"ALREADY_EXISTS"}})");
-  CliRun run = Run({"ml-engine", "jobs", "submit", "training", "j", "--region", "r", "--packages", "gs://bkt/a.tar.gz"});
+  imposter_.On(
+      "POST", "/v1/projects/hodei-local/jobs", 409,
+      R"({"error":{"code":409,"message":"Field: job.job_id Error: exists.","status":"ALREADY_EXISTS"}})");
+  CliRun run = Run({"ml-engine", "jobs", "submit", "training", "j", "--region", "r", "--packages",
+                    "gs://bkt/a.tar.gz"});
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_THAT(run.err, HasSubstr("ERROR: (hodei.ml-engine.jobs.submit.training) Resource in projects [hodei-local] is "
-                                 "the subject of a conflict: Field: job.job_id Error: exists."));
+  EXPECT_THAT(
+      run.err,
+      HasSubstr(
+          "ERROR: (hodei.ml-engine.jobs.submit.training) Resource in projects [hodei-local] is "
+          "the subject of a conflict: Field: job.job_id Error: exists."));
 }
 
 std::string Entry(int number, const std::string& text) {
@@ -172,21 +211,28 @@ std::string Entry(int number, const std::string& text) {
                    {"severity", "INFO"},
                    {"timestamp", "2026-11-20T10:00:0" + std::to_string(number) + ".000000000Z"},
                    {"resource", {{"labels", {{"task_name", "master-replica-0"}}}}},
-                   {"textPayload", text}}) + "\n";
+                   {"textPayload", text}}) +
+         "\n";
 }
 
 TEST_F(Jobs, TakesACutLogStreamUpWhereItEnded) {
   std::atomic<int> connections{0};
-  imposter_.On("GET", "/v1/projects/hodei-local/jobs/j:followLogs", [&](const ImposterRequest& request) {
-    if (++connections == 1) {
-      EXPECT_EQ(request.query, "");
-      return net::TextResponse(200, "application/x-ndjson", Entry(1, "one") + "\n" + Entry(2, "two") + R"({"insertId":"id3)");
-    }
-    EXPECT_EQ(request.query, "resumeToken=id2");
-    return net::TextResponse(200, "application/x-ndjson",
-                             Entry(2, "two") + Entry(3, "three\033[2J") + R"({"end":true,"state":"SUCCEEDED"})" "\n");
-  });
-  imposter_.On("GET", "/v1/projects/hodei-local/jobs/j", 200, R"({"jobId":"j","state":"SUCCEEDED"})");
+  imposter_.On("GET", "/v1/projects/hodei-local/jobs/j:followLogs",
+               [&](const ImposterRequest& request) {
+                 if (++connections == 1) {
+                   EXPECT_EQ(request.query, "");
+                   return net::TextResponse(
+                       200, "application/x-ndjson",
+                       Entry(1, "one") + "\n" + Entry(2, "two") + R"({"insertId":"id3)");
+                 }
+                 EXPECT_EQ(request.query, "resumeToken=id2");
+                 return net::TextResponse(200, "application/x-ndjson",
+                                          Entry(2, "two") + Entry(3, "three\033[2J") +
+                                              R"({"end":true,"state":"SUCCEEDED"})"
+                                              "\n");
+               });
+  imposter_.On("GET", "/v1/projects/hodei-local/jobs/j", 200,
+               R"({"jobId":"j","state":"SUCCEEDED"})");
   CliRun run = Run({"ml-engine", "jobs", "stream-logs", "j"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out,
@@ -215,11 +261,15 @@ TEST_F(Jobs, StreamingASubmissionFailsWithTheJob) {
   for (const std::string state : {"SUCCEEDED", "FAILED"}) {
     Imposter server;
     server.On("POST", "/v1/projects/hodei-local/jobs", 200, R"({"jobId":"j","state":"QUEUED"})");
-    server.On("GET", "/v1/projects/hodei-local/jobs/j:followLogs", 200, Entry(1, "one") + R"({"end":true,"state":")" + state + "\"}\n");
-    server.On("GET", "/v1/projects/hodei-local/jobs/j", 200, R"({"jobId":"j","state":")" + state + "\"}");
-    CliRun run = RunCli({"ml-engine", "jobs", "submit", "training", "j", "--region", "r", "--packages",
-                         "gs://bkt/a.tar.gz", "--stream-logs"},
-                        {{"HODEI_SERVER", server.url()}, {"HODEI_CONFIG", folder_.path()}, {"HODEI_DATA", folder_.path()}});
+    server.On("GET", "/v1/projects/hodei-local/jobs/j:followLogs", 200,
+              Entry(1, "one") + R"({"end":true,"state":")" + state + "\"}\n");
+    server.On("GET", "/v1/projects/hodei-local/jobs/j", 200,
+              R"({"jobId":"j","state":")" + state + "\"}");
+    CliRun run = RunCli({"ml-engine", "jobs", "submit", "training", "j", "--region", "r",
+                         "--packages", "gs://bkt/a.tar.gz", "--stream-logs"},
+                        {{"HODEI_SERVER", server.url()},
+                         {"HODEI_CONFIG", folder_.path()},
+                         {"HODEI_DATA", folder_.path()}});
     EXPECT_EQ(run.exit_code, state == "SUCCEEDED" ? 0 : 1) << run.err;
     EXPECT_THAT(run.err, HasSubstr("\tone\n"));
     EXPECT_EQ(run.out, "jobId: j\nstate: " + state + "\n");
@@ -227,9 +277,11 @@ TEST_F(Jobs, StreamingASubmissionFailsWithTheJob) {
 }
 
 TEST_F(Jobs, UpdatesLabelsWithTheWholeMap) {
-  imposter_.On("GET", "/v1/projects/hodei-local/jobs/j", 200, R"({"jobId":"j","labels":{"a":"1","b":"2"}})");
+  imposter_.On("GET", "/v1/projects/hodei-local/jobs/j", 200,
+               R"({"jobId":"j","labels":{"a":"1","b":"2"}})");
   imposter_.On("PATCH", "/v1/projects/hodei-local/jobs/j", 200, R"({"jobId":"j"})");
-  CliRun run = Run({"ml-engine", "jobs", "update", "j", "--update-labels", "b=3,c=4", "--remove-labels", "a"});
+  CliRun run = Run(
+      {"ml-engine", "jobs", "update", "j", "--update-labels", "b=3,c=4", "--remove-labels", "a"});
   EXPECT_EQ(run.err, "Updated ml engine job [j].\n");
   EXPECT_EQ(imposter_.requests().back().body, R"({"labels":{"b":"3","c":"4"}})");
   EXPECT_EQ(imposter_.requests().back().query, "updateMask=labels");
@@ -247,22 +299,26 @@ TEST_F(Jobs, AServerThatIsNotThereIsExplained) {
   CliRun run = RunCli({"ml-engine", "models", "list", "--server", "http://127.0.0.1:1"},
                       {{"HODEI_CONFIG", folder_.path()}, {"HODEI_DATA", folder_.path()}});
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_THAT(run.err, HasSubstr("No Hodei server answers at http://127.0.0.1:1 (the --server flag)"));
+  EXPECT_THAT(run.err,
+              HasSubstr("No Hodei server answers at http://127.0.0.1:1 (the --server flag)"));
   EXPECT_THAT(run.err, HasSubstr("$ hodei up"));
 }
 
 EnvironmentVariables TestEnvironment() {
   const char* path = getenv("PATH");
   const char* home = getenv("HOME");
-  return {{"PATH", path == nullptr ? "/usr/bin:/bin" : path}, {"HOME", home == nullptr ? "/" : home}};
+  return {{"PATH", path == nullptr ? "/usr/bin:/bin" : path},
+          {"HOME", home == nullptr ? "/" : home}};
 }
 
 TEST_F(Jobs, PackagesWithTheUsersSetup) {
-  Write("setup.py", "from setuptools import setup\nsetup(name='mine', version='0.1', packages=['trainer'])\n");
+  Write("setup.py",
+        "from setuptools import setup\nsetup(name='mine', version='0.1', packages=['trainer'])\n");
   Write("trainer/__init__.py", "");
   Write("trainer/task.py", "print(1)\n");
   TemporaryDirectory out;
-  auto built = BuildPackages({folder_.path() + "/trainer/", out.path(), {"python3", "python"}, TestEnvironment()});
+  auto built = BuildPackages(
+      {folder_.path() + "/trainer/", out.path(), {"python3", "python"}, TestEnvironment()});
   ASSERT_TRUE(built.ok()) << built.status();
   ASSERT_EQ(built->size(), 1u);
   EXPECT_THAT(built->front(), ::testing::EndsWith("/dist/mine-0.1.tar.gz"));
@@ -274,7 +330,8 @@ TEST_F(Jobs, ExplainsABuildThatFails) {
   Write("setup.py", "raise SystemExit('no such thing')\n");
   Write("trainer/__init__.py", "");
   TemporaryDirectory out;
-  auto built = BuildPackages({folder_.path() + "/trainer", out.path(), {"python3"}, TestEnvironment()});
+  auto built =
+      BuildPackages({folder_.path() + "/trainer", out.path(), {"python3"}, TestEnvironment()});
   EXPECT_EQ(built.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(built.status().message(), HasSubstr("no such thing"));
   EXPECT_THAT(built.status().message(), HasSubstr("/setup.py"));
@@ -282,10 +339,14 @@ TEST_F(Jobs, ExplainsABuildThatFails) {
 
 TEST_F(Jobs, SaysWhatToDoWithoutSetuptools) {
   Write("trainer/__init__.py", "");
-  Write("bin/python3", "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'setuptools'\"\nexit 1\n");
+  Write("bin/python3",
+        "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'setuptools'\"\nexit 1\n");
   ASSERT_EQ(chmod((folder_.path() + "/bin/python3").c_str(), 0700), 0);
   TemporaryDirectory out;
-  auto built = BuildPackages({folder_.path() + "/trainer", out.path(), {folder_.path() + "/bin/python3"}, TestEnvironment()});
+  auto built = BuildPackages({folder_.path() + "/trainer",
+                              out.path(),
+                              {folder_.path() + "/bin/python3"},
+                              TestEnvironment()});
   EXPECT_THAT(built.status().message(), HasSubstr("Python has no setuptools"));
   EXPECT_FALSE(FileExists(folder_.path() + "/setup.py"));
 }
@@ -294,17 +355,19 @@ TEST(LocalTraining, PlansTheClusterGcloudPlans) {
   LocalTraining training;
   training.module = "trainer.task";
   training.arguments = {"--x", "1"};
-  EXPECT_EQ(PlanReplicas(training).front().tf_config,
-            R"({"cluster":{},"environment":"cloud","job":{"args":["--x","1"],"job_name":"trainer.task"},"task":{}})");
+  EXPECT_EQ(
+      PlanReplicas(training).front().tf_config,
+      R"({"cluster":{},"environment":"cloud","job":{"args":["--x","1"],"job_name":"trainer.task"},"task":{}})");
   training.distributed = true;
   training.workers = 1;
   training.evaluators = 1;
   std::vector<LocalReplica> replicas = PlanReplicas(training);
   ASSERT_EQ(replicas.size(), 5u);
-  EXPECT_EQ(replicas[3].tf_config,
-            R"({"cluster":{"chief":["localhost:27182"],"ps":["localhost:27183","localhost:27184"],)"
-            R"("worker":["localhost:27185"]},"environment":"cloud","job":{"args":["--x","1"],"job_name":"trainer.task"},)"
-            R"("task":{"index":0,"type":"worker"}})");
+  EXPECT_EQ(
+      replicas[3].tf_config,
+      R"({"cluster":{"chief":["localhost:27182"],"ps":["localhost:27183","localhost:27184"],)"
+      R"("worker":["localhost:27185"]},"environment":"cloud","job":{"args":["--x","1"],"job_name":"trainer.task"},)"
+      R"("task":{"index":0,"type":"worker"}})");
   EXPECT_THAT(replicas[4].tf_config, HasSubstr(R"("cluster":{})"));
 }
 

@@ -5,7 +5,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  // Regular expressions are the standard library's, and its matcher recurses; they are the user's own.
+  // Regular expressions are the standard library's, and its matcher recurses; they are the user's
+  // own.
   if (text.find('~') != text.npos) return 0;
   auto filter = hodei::cli::Filter::Parse(text);
   if (!filter.ok()) return 0;

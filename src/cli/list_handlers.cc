@@ -110,6 +110,7 @@ class Lister {
     std::map<std::string, std::vector<ObjectEntry>> folders;
     for (const ObjectEntry& entry : listing.objects) {
       if (GlobMatches(url.object, entry.name)) Object(entry);
+      if (url.object.find("**") != std::string::npos) continue;  // names objects at any depth
       for (size_t slash = entry.name.find('/'); slash != entry.name.npos;
            slash = entry.name.find('/', slash + 1)) {
         if (!GlobMatches(url.object, entry.name.substr(0, slash))) continue;

@@ -1,5 +1,5 @@
-// Everything that prints what others wrote: formats, YAML, and the filter of terminal controls, whose
-// promise is checked.
+// Everything that prints what others wrote: formats, YAML, and the filter of terminal controls,
+// whose promise is checked.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   CheckClean(text);
   (void)hodei::cli::DisplayWidth(text);
   if (auto format = hodei::cli::ParseFormat(text); format.ok()) {
-    static const Json item = {{"a", {{"b", {1, "two", nullptr}}}}, {"time", "2024-05-01T10:00:00Z"}};
+    static const Json item = {{"a", {{"b", {1, "two", nullptr}}}},
+                              {"time", "2024-05-01T10:00:00Z"}};
     (void)hodei::cli::Render(*format, {item}, false);
   }
   if (auto json = hodei::cli::ParseJsonText(text); json.ok()) {

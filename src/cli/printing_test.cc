@@ -37,27 +37,33 @@ TEST(Printing, FormatsAreTheGoldenOnes) {
   Json second = {{"jobId", "j2"}, {"state", "FAILED"}, {"note", "a,\"b\""}};
   std::vector<Json> both = {Job(), second};
   std::string all;
-  for (const char* format : {"yaml", "json", "text", "yaml(jobId,state,missing)", "json(jobId,trainingInput.region)"}) {
+  for (const char* format :
+       {"yaml", "json", "text", "yaml(jobId,state,missing)", "json(jobId,trainingInput.region)"}) {
     all += std::string("== ") + format + "\n" + Rendered(format, {Job()}, true);
   }
   for (const char* format :
-       {"table(jobId,trainingInput.region,trainingOutput.consumedMLUnits:label=U)", "table[box,title=Jobs](jobId,state)",
-        "csv(jobId,state,note)", "csv[no-heading](jobId)", "value(jobId,state,trainingInput.packageUris)",
-        "value[separator=' | '](jobId,labels)", "value(trainingInput.args[1],trainingInput.packageUris[0].basename())",
+       {"table(jobId,trainingInput.region,trainingOutput.consumedMLUnits:label=U)",
+        "table[box,title=Jobs](jobId,state)", "csv(jobId,state,note)", "csv[no-heading](jobId)",
+        "value(jobId,state,trainingInput.packageUris)", "value[separator=' | '](jobId,labels)",
+        "value(trainingInput.args[1],trainingInput.packageUris[0].basename())",
         "value(trainingInput.args.len(),state.lower())", "list(jobId)", "none"}) {
     all += std::string("== ") + format + "\n" + Rendered(format, both, false);
   }
   ExpectGolden(HODEI_TESTDATA, "formats.txt", all);
 }
 
-TEST(Printing, SummaryIsTheGoldenOne) { ExpectGolden(HODEI_TESTDATA, "summary.txt", SummarizeJob(Job())); }
+TEST(Printing, SummaryIsTheGoldenOne) {
+  ExpectGolden(HODEI_TESTDATA, "summary.txt", SummarizeJob(Job()));
+}
 
 TEST(Format, BadOnesAreRefused) {
-  for (const char* text : {"bogus", "", "table(", "table(a", "table(a.date(", "yaml)", "table[box", "value(a[)", "csv(a b)"}) {
+  for (const char* text : {"bogus", "", "table(", "table(a", "table(a.date(", "yaml)", "table[box",
+                           "value(a[)", "csv(a b)"}) {
     EXPECT_FALSE(ParseFormat(text).ok()) << text;
   }
   EXPECT_FALSE(ParseFormat("value(" + std::string(kFormatLimitBytes, 'a') + ")").ok());
-  EXPECT_THAT(ParseFormat("bogus").status().message(), ::testing::HasSubstr("Format must be one of"));
+  EXPECT_THAT(ParseFormat("bogus").status().message(),
+              ::testing::HasSubstr("Format must be one of"));
 }
 
 struct FilterCase {
@@ -75,23 +81,26 @@ TEST_P(Filters, MatchAsGcloudDoes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Filter, Filters,
-    ::testing::Values(FilterCase{"state:SUCCEEDED", true}, FilterCase{"state=succeeded", true},
-                      FilterCase{"state=FAILED", false}, FilterCase{"state!=FAILED", true},
-                      FilterCase{"jobId:succ*", true}, FilterCase{"jobId:fail*", false},
-                      FilterCase{"state=(QUEUED RUNNING)", false}, FilterCase{"state=(QUEUED, SUCCEEDED)", true},
-                      FilterCase{"createTime>2026-11-01", true}, FilterCase{"createTime<2026-11-01", false},
-                      FilterCase{"trainingOutput.consumedMLUnits>=0.12", true},
-                      FilterCase{"trainingInput.workerCount>10", false},
-                      FilterCase{"state:FAILED OR jobId=succ1", true}, FilterCase{"NOT state:FAILED", true},
-                      FilterCase{"-state:FAILED jobId:succ", true}, FilterCase{"jobId~^s.*1$", true},
-                      FilterCase{"jobId!~^s", false}, FilterCase{"labels.a=b", true}, FilterCase{"labels:a", true},
-                      FilterCase{"missing:*", false}, FilterCase{"state:* AND missing!=x", true},
-                      FilterCase{"(state:FAILED OR state:SUCCEEDED) AND trainingInput.region=\"us-east1\"", true},
-                      FilterCase{"us-east1", true}, FilterCase{"nowhere", false}));
+    ::testing::Values(
+        FilterCase{"state:SUCCEEDED", true}, FilterCase{"state=succeeded", true},
+        FilterCase{"state=FAILED", false}, FilterCase{"state!=FAILED", true},
+        FilterCase{"jobId:succ*", true}, FilterCase{"jobId:fail*", false},
+        FilterCase{"state=(QUEUED RUNNING)", false}, FilterCase{"state=(QUEUED, SUCCEEDED)", true},
+        FilterCase{"createTime>2026-11-01", true}, FilterCase{"createTime<2026-11-01", false},
+        FilterCase{"trainingOutput.consumedMLUnits>=0.12", true},
+        FilterCase{"trainingInput.workerCount>10", false},
+        FilterCase{"state:FAILED OR jobId=succ1", true}, FilterCase{"NOT state:FAILED", true},
+        FilterCase{"-state:FAILED jobId:succ", true}, FilterCase{"jobId~^s.*1$", true},
+        FilterCase{"jobId!~^s", false}, FilterCase{"labels.a=b", true},
+        FilterCase{"labels:a", true}, FilterCase{"missing:*", false},
+        FilterCase{"state:* AND missing!=x", true},
+        FilterCase{"(state:FAILED OR state:SUCCEEDED) AND trainingInput.region=\"us-east1\"", true},
+        FilterCase{"us-east1", true}, FilterCase{"nowhere", false}));
 
 TEST(Filter, BadOnesAreRefused) {
   for (const char* text : {"(", "state=(A", "AND", "state:", "=x", "a=\"b", "a~[", ")", "a b)"}) {
-    if (std::string(text) == "state:" || std::string(text) == "AND") continue;  // an empty operand; a word
+    if (std::string(text) == "state:" || std::string(text) == "AND")
+      continue;  // an empty operand; a word
     EXPECT_FALSE(Filter::Parse(text).ok()) << text;
   }
   EXPECT_FALSE(Filter::Parse(std::string(1000, '(')).ok());
@@ -103,20 +112,25 @@ TEST(StripControls, LeavesNoControls) {
   struct Case {
     std::string text, clean;
   };
-  for (const Case& c : std::vector<Case>{{"plain\ttext\n", "plain\ttext\n"},
-                                         {"\033[31mred\033[0m", "red"},
-                                         {"a\033]8;;http://evil\033\\link\033]8;;\033\\b", "alinkb"},
-                                         {"\033]52;c;ZXZpbA==\a!", "!"},
-                                         {"x\rFAKE", "xFAKE"},
-                                         {"a\bb\a\v\f", "ab"},
-                                         {"\xC2\x9B" "31mx", "31mx"},
-                                         {"\xE2\x80\xAE" "evil", "evil"},
-                                         {"\xE2\x81\xA6x", "x"},
-                                         {"bad\xFF\xC0\xAFutf", "bad\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDutf"},
-                                         {"\033", ""},
-                                         {"\033[", ""},
-                                         {"\033]unclosed\nnext", "\nnext"},
-                                         {"h\xC3\xA9llo \xE4\xB8\xAD", "h\xC3\xA9llo \xE4\xB8\xAD"}}) {
+  for (const Case& c :
+       std::vector<Case>{{"plain\ttext\n", "plain\ttext\n"},
+                         {"\033[31mred\033[0m", "red"},
+                         {"a\033]8;;http://evil\033\\link\033]8;;\033\\b", "alinkb"},
+                         {"\033]52;c;ZXZpbA==\a!", "!"},
+                         {"x\rFAKE", "xFAKE"},
+                         {"a\bb\a\v\f", "ab"},
+                         {"\xC2\x9B"
+                          "31mx",
+                          "31mx"},
+                         {"\xE2\x80\xAE"
+                          "evil",
+                          "evil"},
+                         {"\xE2\x81\xA6x", "x"},
+                         {"bad\xFF\xC0\xAFutf", "bad\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDutf"},
+                         {"\033", ""},
+                         {"\033[", ""},
+                         {"\033]unclosed\nnext", "\nnext"},
+                         {"h\xC3\xA9llo \xE4\xB8\xAD", "h\xC3\xA9llo \xE4\xB8\xAD"}}) {
     EXPECT_EQ(StripControls(c.text), c.clean) << HexEncode(c.text);
   }
 }

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sys/file.h"
@@ -96,7 +99,7 @@ int WaitProcess(int pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-Result<CapturedRun> RunCaptured(const ProcessRequest& request) {
+Result<CapturedRun> RunCaptured(const ProcessRequest& request, std::chrono::milliseconds deadline) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
   UniqueFd reader(ends[0]);
@@ -104,9 +107,24 @@ Result<CapturedRun> RunCaptured(const ProcessRequest& request) {
   ASSIGN_OR_RETURN(int pid, Fork(request, writer.get()));
   writer.Reset();
   CapturedRun run;
+  auto until = std::chrono::steady_clock::now() + deadline;
   char buffer[16384];
   while (true) {
-    ssize_t size = read(reader.get(), buffer, sizeof(buffer));
+    int wait_ms = -1;
+    if (deadline.count() > 0) {
+      auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          until - std::chrono::steady_clock::now());
+      wait_ms = static_cast<int>(std::max<long>(left.count(), 0));
+    }
+    pollfd ready{reader.get(), POLLIN, 0};
+    int count = poll(&ready, 1, wait_ms);
+    if (count == 0) {
+      kill(pid, SIGKILL);
+      WaitProcess(pid);
+      return DeadlineExceeded(
+          fmt::format("[{}] did not end within {} ms", request.argv.front(), deadline.count()));
+    }
+    ssize_t size = count < 0 ? -1 : read(reader.get(), buffer, sizeof(buffer));
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) break;
     size_t room = kCaptureLimitBytes - run.output.size();

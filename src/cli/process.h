@@ -1,6 +1,7 @@
 // Runs other programs: the user's Python, `hodeid`.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,8 +29,10 @@ struct CapturedRun {
   std::string output;  // standard output and standard error together, at most kCaptureLimitBytes
 };
 constexpr size_t kCaptureLimitBytes = 1 << 20;
-// Runs to the end and keeps what it printed.
-Result<CapturedRun> RunCaptured(const ProcessRequest& request);
+// Runs to the end and keeps what it printed. DEADLINE_EXCEEDED, and the program is killed, when
+// that takes longer than `deadline` (zero: as long as it takes).
+Result<CapturedRun> RunCaptured(const ProcessRequest& request,
+                                std::chrono::milliseconds deadline = {});
 
 // The path of `name` in the PATH of `environment`, or "".
 std::string FindProgram(const std::string& name,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -30,11 +31,16 @@ bool Healthy(const ServerRecord& record, const std::string& ca_file) {
   return response.ok() && response->status == 200;
 }
 
-// The process is a hodeid, and not one that got its number later.
+// The process is a hodeid that has not ended, and not one that got its number later.
 bool RunsServer(long pid) {
   if (pid <= 0) return false;
-  Result<std::string> name = ReadFile(fmt::format("/proc/{}/comm", pid), 64);
-  return name.ok() && name->rfind("hodeid", 0) == 0;
+  Result<std::string> stat = ReadFile(fmt::format("/proc/{}/stat", pid), 4096);
+  if (!stat.ok()) return false;
+  // "PID (NAME) STATE …"; an ended process that nobody has collected yet is in state Z.
+  size_t open = stat->find('('), close = stat->rfind(')');
+  if (open == stat->npos || close == stat->npos || close + 2 >= stat->size()) return false;
+  char state = (*stat)[close + 2];
+  return stat->compare(open + 1, 6, "hodeid") == 0 && state != 'Z' && state != 'X';
 }
 
 std::string CaFile(Context& context) {
@@ -108,11 +114,7 @@ Result<ServerRecord> AwaitReady(Context& context, int pid) {
   while (context.clock().Monotonic() - start < kReadyDeadline) {
     Result<ServerRecord> record = context.settings().ReadServerRecord();
     if (record.ok() && record->pid == pid && Healthy(*record, CaFile(context))) return record;
-    if (kill(pid, 0) != 0 || !RunsServer(pid)) {
-      // Between fork and exec the process still has our name.
-      bool started = context.clock().Monotonic() - start > std::chrono::milliseconds(500);
-      if (started) break;
-    }
+    if (waitpid(pid, nullptr, WNOHANG) != 0) break;  // it has ended
     spinner.Tick();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

@@ -1,4 +1,6 @@
 // Properties, server and credential lookup, the clients' environment, help pages, completion.
+#include "cli/settings.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
@@ -7,7 +9,6 @@
 #include <sys/stat.h>
 
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/client_environment.h"
@@ -15,7 +16,6 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/json.h"
-#include "cli/settings.h"
 #include "cli/testing/imposter.h"
 #include "cli/testing/run_cli.h"
 #include "sys/file.h"
@@ -41,13 +41,15 @@ class SettingsTest : public ::testing::Test {
 
 TEST_F(SettingsTest, KeepsProperties) {
   EXPECT_EQ(Run({"config", "get-value", "compute/region"}).err, "(unset)\n");
-  EXPECT_EQ(Run({"config", "set", "compute/region", "us-east1"}).err, "Updated property [compute/region].\n");
+  EXPECT_EQ(Run({"config", "set", "compute/region", "us-east1"}).err,
+            "Updated property [compute/region].\n");
   EXPECT_EQ(Run({"config", "set", "project", "p1"}).err, "Updated property [core/project].\n");
   EXPECT_EQ(Run({"config", "get-value", "compute/region"}).out, "us-east1\n");
-  EXPECT_THAT(Run({"config", "list"}).out, HasSubstr("[compute]\nregion = us-east1\n[core]\nproject = p1\n"));
+  EXPECT_THAT(Run({"config", "list"}).out,
+              HasSubstr("[compute]\nregion = us-east1\n[core]\nproject = p1\n"));
   EXPECT_EQ(Run({"config", "unset", "compute/region"}).err, "Unset property [compute/region].\n");
   EXPECT_EQ(Run({"config", "get-value", "compute/region"}).out, "");
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(stat((folder_.path() + "/config/properties").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
@@ -62,7 +64,8 @@ TEST_F(SettingsTest, RefusesUnknownPropertiesAsGcloudDoes) {
 }
 
 TEST_F(SettingsTest, ReadsServerProjectAndTokenFromTheDataFolder) {
-  WriteData("server.json", R"({"url":"http://127.0.0.1:4321","tls_url":"","pid":1,"version":"0","auth":"token"})");
+  WriteData("server.json",
+            R"({"url":"http://127.0.0.1:4321","tls_url":"","pid":1,"version":"0","auth":"token"})");
   WriteData("credentials/owner.json", R"({"project_id":"px","client_email":"o@px"})");
   WriteData("credentials/owner.token", "secret\n");
   CommandLine line;
@@ -98,7 +101,8 @@ TEST_F(SettingsTest, TheGlobalEndpointIsNoRegion) {
 std::string Shown(const ClientEnvironment& environment) {
   std::string text;
   for (const std::string& name : environment.unset) text += "unset " + name + "\n";
-  for (const auto& [name, value] : environment.exports) text += name + "=" + ShellQuoted(value) + "\n";
+  for (const auto& [name, value] : environment.exports)
+    text += name + "=" + ShellQuoted(value) + "\n";
   for (const std::string& note : environment.notes) text += "# " + note + "\n";
   return text;
 }
@@ -138,10 +142,13 @@ TEST(ClientEnvironment, QuotesForTheShell) {
 }
 
 TEST_F(SettingsTest, EnvPrintsExportsAndWritesItsFiles) {
-  WriteData("server.json", R"({"url":"http://127.0.0.1:1","tls_url":"https://127.0.0.1:2","auth":"token","pid":1})");
+  WriteData(
+      "server.json",
+      R"({"url":"http://127.0.0.1:1","tls_url":"https://127.0.0.1:2","auth":"token","pid":1})");
   CliRun run = Run({"env"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_THAT(run.out, HasSubstr("export CLOUDSDK_CONFIG=" + folder_.path() + "/data/client/gcloud\n"));
+  EXPECT_THAT(run.out,
+              HasSubstr("export CLOUDSDK_CONFIG=" + folder_.path() + "/data/client/gcloud\n"));
   EXPECT_TRUE(FileExists(folder_.path() + "/data/client/boto"));
   EXPECT_THAT(Run({"env", "--unset"}).out, HasSubstr("unset CLOUDSDK_CONFIG\n"));
 }
@@ -179,7 +186,8 @@ void CheckTexts(const Group& group, const std::string& path) {
     EXPECT_NE(command.run, nullptr) << name;
     for (const Flag& flag : command.flags) {
       EXPECT_FALSE(flag.help.empty()) << name << " --" << flag.name;
-      EXPECT_TRUE(flag.kind == FlagKind::kSwitch || !flag.metavar.empty()) << name << " --" << flag.name;
+      EXPECT_TRUE(flag.kind == FlagKind::kSwitch || !flag.metavar.empty())
+          << name << " --" << flag.name;
     }
   }
   for (const Group& inner : group.groups) CheckTexts(inner, path + " " + inner.name);
@@ -189,9 +197,13 @@ TEST(Help, EveryCommandExplainsItself) { CheckTexts(BuildCommands(), "hodei"); }
 
 TEST_F(SettingsTest, CompletesWordsAndFlags) {
   EXPECT_EQ(Run({"completion", "words", "--", "ml-engine", "jobs", "su"}).out, "submit\n");
-  EXPECT_THAT(Run({"completion", "words", "--", "ml-engine", "jobs", "submit", "training", "--stag"}).out,
-              "--staging-bucket=\n");
-  EXPECT_EQ(Run({"completion", "words", "--", "ml-engine", "jobs", "submit", "training", "--", "--st"}).out, "");
+  EXPECT_THAT(
+      Run({"completion", "words", "--", "ml-engine", "jobs", "submit", "training", "--stag"}).out,
+      "--staging-bucket=\n");
+  EXPECT_EQ(
+      Run({"completion", "words", "--", "ml-engine", "jobs", "submit", "training", "--", "--st"})
+          .out,
+      "");
   EXPECT_THAT(Run({"completion", "bash"}).out, HasSubstr("complete -o bashdefault"));
   EXPECT_EQ(Run({"completion", "fish"}).exit_code, 1);
 }
@@ -207,19 +219,22 @@ std::string NewRsaKey() {
 
 TEST_F(SettingsTest, ActivatesAServiceAccountKey) {
   Imposter server;
-  server.On("POST", "/token", 200, R"({"access_token":"t0","expires_in":3599,"token_type":"Bearer"})");
+  server.On("POST", "/token", 200,
+            R"({"access_token":"t0","expires_in":3599,"token_type":"Bearer"})");
   server.On("GET", "/v1/projects", [](const ImposterRequest& request) {
     EXPECT_EQ(request.headers.Get("Authorization"), "Bearer t0");
     return net::TextResponse(200, "application/json", "{}");
   });
   std::string pem = NewRsaKey();
-  Json key = {{"type", "service_account"}, {"project_id", "px"}, {"private_key_id", "k"}, {"private_key", pem},
-              {"client_email", "a@px"}, {"token_uri", server.url() + "/token"}};
+  Json key = {{"type", "service_account"}, {"project_id", "px"},
+              {"private_key_id", "k"},     {"private_key", pem},
+              {"client_email", "a@px"},    {"token_uri", server.url() + "/token"}};
   std::string path = folder_.path() + "/key.json";
   ASSERT_TRUE(WriteFileDurably(path, key.dump()).ok());
   CliRun run = Run({"auth", "activate-service-account", "--key-file", path});
   EXPECT_EQ(run.err, "Activated service account credentials for: [a@px]\n");
-  EXPECT_THAT(server.requests().front().body, HasSubstr("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"));
+  EXPECT_THAT(server.requests().front().body,
+              HasSubstr("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"));
   EXPECT_EQ(Run({"auth", "print-access-token"}).out, "t0\n");
   EXPECT_EQ(Run({"projects", "list", "--server", server.url()}).exit_code, 0);
   EXPECT_EQ(Run({"config", "get-value", "project"}).out, "px\n");

@@ -21,7 +21,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string ObjectJson(const std::string& name, const std::string& bytes) {
-  Json json = {{"bucket", "bkt"}, {"name", name}, {"size", std::to_string(bytes.size())}, {"generation", "7"},
+  Json json = {{"bucket", "bkt"},
+               {"name", name},
+               {"size", std::to_string(bytes.size())},
+               {"generation", "7"},
                {"crc32c", Crc32cText(Crc32c(0, bytes))}};
   return JsonText(json);
 }
@@ -30,25 +33,32 @@ net::HttpResponse JsonAnswer(int status, const std::string& body) {
   return net::TextResponse(status, "application/json", body);
 }
 
-Status WriteText(const std::string& path, const std::string& text) { return WriteFileDurably(path, text); }
+Status WriteText(const std::string& path, const std::string& text) {
+  return WriteFileDurably(path, text);
+}
 
 class Storage : public ::testing::Test {
  protected:
   Storage() : api_({.url = imposter_.url()}) {}
   CliRun Run(std::vector<std::string> words) {
-    return RunCli(words, {{"HODEI_SERVER", imposter_.url()}, {"HODEI_CONFIG", folder_.path() + "/config"},
+    return RunCli(words, {{"HODEI_SERVER", imposter_.url()},
+                          {"HODEI_CONFIG", folder_.path() + "/config"},
                           {"HODEI_DATA", folder_.path() + "/data"}});
   }
   // One object "o" of `bytes`, with Range and generation understood.
   void Serve(const std::string& bytes, size_t cut_after) {
-    imposter_.On("GET", "/storage/v1/b/bkt/o/", [this, bytes, cut_after](const ImposterRequest& request) {
-      if (request.query.find("alt=media") == std::string::npos) return JsonAnswer(200, ObjectJson("o", bytes));
-      size_t from = 0;
-      if (std::string range(request.headers.Get("Range")); !range.empty()) from = std::stoul(range.substr(6));
-      ++downloads_;
-      net::HttpResponse response = net::TextResponse(from > 0 ? 206 : 200, "text/plain", bytes.substr(from, cut_after));
-      return response;
-    });
+    imposter_.On(
+        "GET", "/storage/v1/b/bkt/o/", [this, bytes, cut_after](const ImposterRequest& request) {
+          if (request.query.find("alt=media") == std::string::npos)
+            return JsonAnswer(200, ObjectJson("o", bytes));
+          size_t from = 0;
+          if (std::string range(request.headers.Get("Range")); !range.empty())
+            from = std::stoul(range.substr(6));
+          ++downloads_;
+          net::HttpResponse response =
+              net::TextResponse(from > 0 ? 206 : 200, "text/plain", bytes.substr(from, cut_after));
+          return response;
+        });
   }
 
   Imposter imposter_;
@@ -63,7 +73,8 @@ TEST_F(Storage, UploadsSmallFilesInOneCheckedRequest) {
   imposter_.On("GET", "/storage/v1/b/bkt/o", 200, "{}");
   CliRun run = Run({"storage", "cp", folder_.path() + "/a.csv", "gs://bkt/d/a.csv"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_THAT(run.err, HasSubstr("Copying file://" + folder_.path() + "/a.csv to gs://bkt/d/a.csv\n"));
+  EXPECT_THAT(run.err,
+              HasSubstr("Copying file://" + folder_.path() + "/a.csv to gs://bkt/d/a.csv\n"));
   ImposterRequest upload = imposter_.requests().back();
   EXPECT_THAT(upload.query, HasSubstr("uploadType=multipart"));
   EXPECT_THAT(upload.body, HasSubstr("\"name\":\"d/a.csv\""));
@@ -75,7 +86,8 @@ TEST_F(Storage, DeletesWhatArrivedDamaged) {
   ASSERT_TRUE(WriteText(folder_.path() + "/a", "hello").ok());
   imposter_.On("POST", "/upload/", 200, ObjectJson("a", "hellX"));
   imposter_.On("DELETE", "/storage/v1/b/bkt/o/a", 204, "");
-  Result<ObjectEntry> entry = UploadFile(api_, folder_.path() + "/a", {"bkt", "a"}, [](uint64_t) {});
+  Result<ObjectEntry> entry =
+      UploadFile(api_, folder_.path() + "/a", {"bkt", "a"}, [](uint64_t) {});
   EXPECT_EQ(entry.status().code(), Code::kDataLoss) << entry.status();
   EXPECT_EQ(imposter_.requests().back().method, "DELETE");
   EXPECT_THAT(imposter_.requests().back().query, HasSubstr("generation=7"));
@@ -101,13 +113,14 @@ TEST_F(Storage, ResumesALargeUploadWhereTheServerHasIt) {
       return response;
     }
     if (++puts == 1) return JsonAnswer(503, "{}");
-    EXPECT_EQ(range, "bytes 3000000-" + std::to_string(bytes.size() - 1) + "/" + std::to_string(bytes.size()));
+    EXPECT_EQ(range, "bytes 3000000-" + std::to_string(bytes.size() - 1) + "/" +
+                         std::to_string(bytes.size()));
     second = request.body;
     return JsonAnswer(200, ObjectJson("big", bytes));
   });
   uint64_t moved = 0;
-  Result<ObjectEntry> entry =
-      UploadFile(api_, folder_.path() + "/big", {"bkt", "big"}, [&](uint64_t more) { moved += more; });
+  Result<ObjectEntry> entry = UploadFile(api_, folder_.path() + "/big", {"bkt", "big"},
+                                         [&](uint64_t more) { moved += more; });
   ASSERT_TRUE(entry.ok()) << entry.status();
   EXPECT_EQ(second, bytes.substr(stored));
   EXPECT_EQ(moved, bytes.size());
@@ -126,7 +139,8 @@ TEST_F(Storage, ContinuesACutDownloadAndChecksIt) {
 TEST_F(Storage, LeavesNoFileOfADamagedDownload) {
   imposter_.On("GET", "/storage/v1/b/bkt/o/o", [](const ImposterRequest& request) {
     bool media = request.query.find("alt=media") != std::string::npos;
-    return media ? net::TextResponse(200, "text/plain", "hellX") : JsonAnswer(200, ObjectJson("o", "hello"));
+    return media ? net::TextResponse(200, "text/plain", "hellX")
+                 : JsonAnswer(200, ObjectJson("o", "hello"));
   });
   CliRun run = Run({"storage", "cp", "gs://bkt/o", folder_.path() + "/copy"});
   EXPECT_EQ(run.exit_code, 1);
@@ -141,22 +155,31 @@ TEST_F(Storage, PrintsObjectsAndSaysWhenThereAreNone) {
   imposter_.On("GET", "/storage/v1/b/nob/o", 404, R"({"error":{"code":404,"message":"no"}})");
   CliRun run = Run({"gsutil", "cat", "gs://nob/x"});
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(run.err, "ERROR: (hodei.gsutil.cat) The following URLs matched no objects or files:\ngs://nob/x\n");
+  EXPECT_EQ(
+      run.err,
+      "ERROR: (hodei.gsutil.cat) The following URLs matched no objects or files:\ngs://nob/x\n");
 }
 
 TEST_F(Storage, ListsAsGcloudDoes) {
   imposter_.On("GET", "/storage/v1/b/bkt/o", [](const ImposterRequest& request) {
-    std::string all = ObjectJson("top.txt", "a") + "," + ObjectJson("d/x.txt", "bb") + "," + ObjectJson("d/e/y.txt", "ccc");
+    std::string all = ObjectJson("top.txt", "a") + "," + ObjectJson("d/x.txt", "bb") + "," +
+                      ObjectJson("d/e/y.txt", "ccc");
     if (request.query.find("delimiter") != std::string::npos) {
-      return JsonAnswer(200, R"({"items":[)" + ObjectJson("top.txt", "a") + R"(],"prefixes":["d/"]})");
+      return JsonAnswer(200,
+                        R"({"items":[)" + ObjectJson("top.txt", "a") + R"(],"prefixes":["d/"]})");
     }
     return JsonAnswer(200, R"({"items":[)" + all + "]}");
   });
   imposter_.On("GET", "/storage/v1/b", 200, R"({"items":[{"name":"bkt"},{"name":"bkt2"}]})");
   std::string shown;
-  for (std::vector<std::string> words :
-       {std::vector<std::string>{"ls"}, {"ls", "gs://bkt"}, {"ls", "-r", "gs://bkt"}, {"ls", "-l", "gs://bkt"},
-        {"ls", "gs://bkt/d/*"}, {"ls", "gs://bkt/**"}, {"du", "gs://bkt"}, {"du", "-s", "gs://bkt"}}) {
+  for (std::vector<std::string> words : {std::vector<std::string>{"ls"},
+                                         {"ls", "gs://bkt"},
+                                         {"ls", "-r", "gs://bkt"},
+                                         {"ls", "-l", "gs://bkt"},
+                                         {"ls", "gs://bkt/d/*"},
+                                         {"ls", "gs://bkt/**"},
+                                         {"du", "gs://bkt"},
+                                         {"du", "-s", "gs://bkt"}}) {
     words.insert(words.begin(), "storage");
     for (const std::string& word : words) shown += word + " ";
     CliRun run = Run(words);
@@ -180,12 +203,15 @@ TEST_F(Storage, CopiesAFolderOntoANewNameOrIntoAnOldOne) {
   };
   imposter_.On("GET", "/storage/v1/b/new/o", 200, "{}");
   imposter_.On("GET", "/storage/v1/b/old/o", 200, R"({"items":[{"name":"data/z"}]})");
-  EXPECT_THAT(targets("gs://new/data", {data}), ElementsAre("gs://new/data/a", "gs://new/data/sub/b"));
-  EXPECT_THAT(targets("gs://old/data", {data}), ElementsAre("gs://old/data/data/a", "gs://old/data/data/sub/b"));
+  EXPECT_THAT(targets("gs://new/data", {data}),
+              ElementsAre("gs://new/data/a", "gs://new/data/sub/b"));
+  EXPECT_THAT(targets("gs://old/data", {data}),
+              ElementsAre("gs://old/data/data/a", "gs://old/data/data/sub/b"));
   EXPECT_THAT(targets("gs://new", {data}), ElementsAre("gs://new/data/a", "gs://new/data/sub/b"));
   EXPECT_THAT(targets("gs://new/x/", {data + "/a"}), ElementsAre("gs://new/x/a"));
   EXPECT_THAT(targets("gs://new/y", {data + "/a"}), ElementsAre("gs://new/y"));
-  EXPECT_THAT(targets("gs://new/p", {data + "/a", data + "/sub/b"}), ElementsAre("gs://new/p/a", "gs://new/p/b"));
+  EXPECT_THAT(targets("gs://new/p", {data + "/a", data + "/sub/b"}),
+              ElementsAre("gs://new/p/a", "gs://new/p/b"));
   EXPECT_FALSE(PlanCopies(api_, {{data}, "gs://new/data", false}).ok());
   EXPECT_FALSE(PlanCopies(api_, {{data + "/none"}, "gs://new/data", true}).ok());
 }
@@ -197,7 +223,8 @@ TEST_F(Storage, RefusesObjectNamesThatLeaveTheFolder) {
   }
   EXPECT_EQ(LocalPathFor("/tmp/d", "a/..b/c").value_or(""), "/tmp/d/a/..b/c");
   imposter_.On("GET", "/storage/v1/b/bkt/o/", 404, "{}");
-  imposter_.On("GET", "/storage/v1/b/bkt/o", 200, R"({"items":[)" + ObjectJson("dir/../../evil", "x") + "]}");
+  imposter_.On("GET", "/storage/v1/b/bkt/o", 200,
+               R"({"items":[)" + ObjectJson("dir/../../evil", "x") + "]}");
   CliRun run = Run({"cp", "-r", "gs://bkt/dir", folder_.path()});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.err, HasSubstr("has no place below a folder"));
@@ -213,7 +240,8 @@ TEST_F(Storage, RemovesBucketsWithAllTheyHold) {
 }
 
 TEST(GsUrl, IsChecked) {
-  for (const char* text : {"gs://", "gs://ab", "gs://UPPER/x", "s3://bkt", "bkt", "gs:///x", "gs://a b/x"}) {
+  for (const char* text :
+       {"gs://", "gs://ab", "gs://UPPER/x", "s3://bkt", "bkt", "gs:///x", "gs://a b/x"}) {
     EXPECT_FALSE(ParseGsUrl(text).ok()) << text;
   }
   EXPECT_EQ(ParseGsUrl("gs://bkt/a//b")->object, "a//b");
@@ -224,10 +252,19 @@ TEST(Glob, StarsStayInAFolderUnlessDoubled) {
     const char *pattern, *text;
     bool matches;
   };
-  for (const Case& c : std::vector<Case>{{"a*", "abc", true}, {"a*", "a/b", false}, {"a**", "a/b", true},
-                                         {"*.csv", "x.csv", true}, {"**.csv", "d/x.csv", true}, {"?b", "ab", true},
-                                         {"?b", "/b", false}, {"[a-c]x", "bx", true}, {"[!a]x", "bx", true},
-                                         {"[!a]x", "ax", false}, {"[x", "[x", true}, {"", "", true}, {"*", "", true}}) {
+  for (const Case& c : std::vector<Case>{{"a*", "abc", true},
+                                         {"a*", "a/b", false},
+                                         {"a**", "a/b", true},
+                                         {"*.csv", "x.csv", true},
+                                         {"**.csv", "d/x.csv", true},
+                                         {"?b", "ab", true},
+                                         {"?b", "/b", false},
+                                         {"[a-c]x", "bx", true},
+                                         {"[!a]x", "bx", true},
+                                         {"[!a]x", "ax", false},
+                                         {"[x", "[x", true},
+                                         {"", "", true},
+                                         {"*", "", true}}) {
     EXPECT_EQ(GlobMatches(c.pattern, c.text), c.matches) << c.pattern << " " << c.text;
   }
   // T36: no pattern takes exponential time.

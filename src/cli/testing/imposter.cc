@@ -69,9 +69,9 @@ net::HttpResponse Imposter::Handle(ImposterRequest request) {
     }
   }
   if (answer) return answer(request);
-  return net::TextResponse(
-      404, "application/json",
-      R"({"error":{"code":404,"message":"Not found: )" + request.path + R"(","status":"NOT_FOUND"}})");
+  return net::TextResponse(404, "application/json",
+                           R"({"error":{"code":404,"message":"Not found: )" + request.path +
+                               R"(","status":"NOT_FOUND"}})");
 }
 
 }  // namespace hodei::cli

@@ -10,7 +10,8 @@
 
 namespace hodei::cli {
 
-CliRun RunCli(const std::vector<std::string>& words, std::map<std::string, std::string> environment) {
+CliRun RunCli(const std::vector<std::string>& words,
+              std::map<std::string, std::string> environment) {
   CliRun run;
   ConsoleOptions options;
   options.out = [&run](std::string_view text) { run.out += text; };
@@ -37,7 +38,8 @@ void ExpectGolden(const std::string& testdata, const std::string& name, const st
   ASSERT_TRUE(file) << path << " is missing; run with HODEI_UPDATE_GOLDEN=1 to write it";
   std::ostringstream wanted;
   wanted << file.rdbuf();
-  EXPECT_EQ(wanted.str(), text) << "differs from " << path << "; HODEI_UPDATE_GOLDEN=1 refreshes it";
+  EXPECT_EQ(wanted.str(), text) << "differs from " << path
+                                << "; HODEI_UPDATE_GOLDEN=1 refreshes it";
 }
 
 }  // namespace hodei::cli

@@ -15,7 +15,8 @@ struct CliRun {
 
 // `environment` is complete: nothing of the test's own environment is seen but PATH and HOME of a
 // temporary folder, unless given.
-CliRun RunCli(const std::vector<std::string>& words, std::map<std::string, std::string> environment);
+CliRun RunCli(const std::vector<std::string>& words,
+              std::map<std::string, std::string> environment);
 
 // Compares `text` with the file testdata/NAME, or writes it there when HODEI_UPDATE_GOLDEN is set.
 void ExpectGolden(const std::string& testdata, const std::string& name, const std::string& text);
