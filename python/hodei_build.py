@@ -10,6 +10,7 @@ SPEC is JSON:
   provides      {"tensorflow": "tensorflow-cpu"}: names that another distribution stands in for
   bundled       true: only from the wheels that come with the interpreter
   wheel_dir     offline wheel folder, or ""
+  network       whether the sandbox reaches the package index
   pip_configs   copies of the machine's pip.conf files, least specific first
   paths         {path on the machine: path in here} for files that those name
 Output is pip's own. When the build fails, REPORT gets the sentence for the user and pip's last
@@ -108,7 +109,8 @@ def run(command, quiet=False):
     tail = []
     for line in child.stdout:
         text = line[:TAIL_BYTES].decode("utf-8", "replace").rstrip()
-        if not quiet:
+        # Dozens of lines about what the runtime has anyway would bury what was installed.
+        if not quiet and not text.startswith("Requirement already satisfied:"):
             print(text, flush=True)
         tail.append(text)
         del tail[:-TAIL_LINES]
@@ -259,6 +261,9 @@ def main(spec_path, report_path):
     except BuildFailed as failure:
         with open(report_path, "w", encoding="utf-8", errors="replace") as report:
             report.write(str(failure))
+            if not spec["network"] and not spec["wheel_dir"] and not spec["bundled"]:
+                report.write("\nBuilds have no network here. If the package index was wanted:"
+                             " allow it, or set runtimes.wheel_dir to a folder of wheels.")
         return 1
     return 0
 

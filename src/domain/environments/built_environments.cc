@@ -351,6 +351,7 @@ BuildSpec BuiltEnvironments::LayerSpec(const EnvironmentPlan& plan, size_t index
       {"provides",
        layer.definition ? layer.definition->provides : std::map<std::string, std::string>()},
       {"bundled", runtime.bundled && !of_job},
+      {"network", spec.egress == exec::Egress::kInternet},
       {"wheel_dir", options_.wheel_dir.empty() ? "" : kWheelsInside},
       {"pip_configs", configs},
       {"paths", pip.inside_paths}};

@@ -210,6 +210,15 @@ TEST_F(BuiltEnvironmentsTest, BuildsAreConfined) {
   EXPECT_NE(executor_.specs().front().log_dir, request.log_dir);
 }
 
+TEST_F(BuiltEnvironmentsTest, ALogFolderIsUsedByOneBuildOnly) {
+  Request request = Make({Package()});
+  request.log_dir = folder_.path() + "/job-log";
+  ASSERT_TRUE(MakeDirectories(request.log_dir).ok());
+  std::ofstream(request.log_dir + "/segment-000001.log") << kLogMagic;
+  EXPECT_EQ(BuildAll(request).phase, State::kReady);
+  for (const exec::ReplicaSpec& spec : executor_.specs()) EXPECT_NE(spec.log_dir, request.log_dir);
+}
+
 TEST_F(BuiltEnvironmentsTest, UserBytesNeverBecomeAPath) {
   Request request = Make({Package("../../etc/x.tar.gz")});
   BuildAll(request);

@@ -129,14 +129,23 @@ Result<BuildState> LayerBuilder::Ensure(const BuildSpec& spec, const std::string
   return BuildState{};
 }
 
+std::string LayerBuilder::LogDirFor(const BuildSpec& spec, const BuildFolder& folder) {
+  if (spec.log_dir.empty()) return folder.log();
+  // A folder of segments belongs to one replica: its frames count without a gap. What an earlier
+  // try of this job wrote there stays, and this try is logged with the build.
+  auto names = ListDirectory(spec.log_dir);
+  return names.ok() && names->empty() ? spec.log_dir : folder.log();
+}
+
 Status LayerBuilder::StartBuild(const BuildSpec& spec, const std::string& waiter) {
   if (store_->FreeBytes() < kFreeBytesMin) {
     return ResourceExhausted("the disk of the environments' cache is almost full");
   }
   ASSIGN_OR_RETURN(BuildFolder folder,
                    store_->Prepare(spec.key, fmt::format("{}{}", kBuildReplicaPrefix, RandomId())));
+  const std::string log_dir = LogDirFor(spec, folder);
   Status started = PlaceInputs(spec, folder);
-  if (started.ok()) started = executor_->Start(ToReplica(spec, folder));
+  if (started.ok()) started = executor_->Start(ToReplica(spec, folder, log_dir));
   if (!started.ok()) {
     (void)store_->Discard(folder);
     return started;
@@ -144,7 +153,7 @@ Status LayerBuilder::StartBuild(const BuildSpec& spec, const std::string& waiter
   HODEI_FAILPOINT("environments.build.started");
   builds_[spec.key] = {.folder = folder,
                        .title = spec.title,
-                       .log_dir = spec.log_dir.empty() ? folder.log() : spec.log_dir,
+                       .log_dir = log_dir,
                        .deadline = spec.deadline,
                        .tree_limit = spec.tree_limit,
                        .started = clock_->Monotonic(),
@@ -162,7 +171,8 @@ Status LayerBuilder::PlaceInputs(const BuildSpec& spec, const BuildFolder& folde
   return OkStatus();
 }
 
-exec::ReplicaSpec LayerBuilder::ToReplica(const BuildSpec& spec, const BuildFolder& folder) const {
+exec::ReplicaSpec LayerBuilder::ToReplica(const BuildSpec& spec, const BuildFolder& folder,
+                                          const std::string& log_dir) const {
   exec::ReplicaSpec replica{.id = folder.replica_id,
                             .argv = spec.argv,
                             .env = spec.env,
@@ -179,7 +189,7 @@ exec::ReplicaSpec LayerBuilder::ToReplica(const BuildSpec& spec, const BuildFold
                      .host_name = "build",
                      .group_host_names = {"build"},
                      .egress = spec.egress};
-  replica.log_dir = spec.log_dir.empty() ? folder.log() : spec.log_dir;
+  replica.log_dir = log_dir;
   replica.stop_grace = std::chrono::seconds(2);
   replica.log_bytes_limit = 64LL << 20;
   return replica;

@@ -78,7 +78,9 @@ class LayerBuilder {
   Status RemoveStrays();
   Status StartBuild(const BuildSpec& spec, const std::string& waiter);
   Status PlaceInputs(const BuildSpec& spec, const BuildFolder& folder) const;
-  exec::ReplicaSpec ToReplica(const BuildSpec& spec, const BuildFolder& folder) const;
+  static std::string LogDirFor(const BuildSpec& spec, const BuildFolder& folder);
+  exec::ReplicaSpec ToReplica(const BuildSpec& spec, const BuildFolder& folder,
+                              const std::string& log_dir) const;
   // Each returns whether the build is over.
   bool PollBuild(const std::string& key, Build build);
   void StopIfOverLimits(const std::string& key, const Build& build);
