@@ -1,9 +1,7 @@
 #include "server/application.h"
 
-#include <fmt/format.h>
-
 #include "base/status.h"
-#include "wire/json/print_json.h"
+#include "wire/rest/error_envelope.h"
 
 namespace hodei::server {
 namespace {
@@ -33,14 +31,6 @@ class FixedAnswer : public net::RequestHandler {
 
 }  // namespace
 
-net::HttpResponse ErrorResponse(int http_status, std::string_view status_name,
-                                const std::string& message) {
-  std::string body = fmt::format("{{\"error\":{{\"code\":{},\"message\":", http_status);
-  wire::AppendJsonString(message, &body);
-  body += fmt::format(",\"status\":\"{}\"}}}}\n", status_name);
-  return net::TextResponse(http_status, "application/json; charset=UTF-8", std::move(body));
-}
-
 std::unique_ptr<net::RequestHandler> Answer(net::HttpResponse response) {
   return std::make_unique<FixedAnswer>(std::move(response));
 }
@@ -49,18 +39,19 @@ std::unique_ptr<net::RequestHandler> Application::Start(const net::RequestHead& 
   for (const Surface& surface : surfaces_) {
     if (surface.owns(head)) return surface.start(head);
   }
-  return Answer(ErrorResponse(404, "NOT_FOUND", "The requested URL was not found on this server."));
+  return Answer(
+      wire::rest::ErrorResponse(404, "The requested URL was not found on this server.", true));
 }
 
 net::HttpResponse Application::TransportError(int http_status, const std::string& message) {
-  return ErrorResponse(http_status, CodeName(CodeFromHttpStatus(http_status)), message);
+  return wire::rest::ErrorResponse(http_status, message, true);
 }
 
 Surface HealthSurface() {
   return {[](const net::RequestHead& head) { return head.path() == "/healthz"; },
           [](const net::RequestHead& head) {
             if (head.method != "GET" && head.method != "HEAD") {
-              return Answer(ErrorResponse(405, "INVALID_ARGUMENT", "Use GET."));
+              return Answer(wire::rest::ErrorResponse(405, "Use GET.", true));
             }
             return Answer(net::TextResponse(200, "text/plain; charset=utf-8", "ok\n"));
           }};

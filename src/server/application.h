@@ -30,10 +30,6 @@ class Application : public net::Application {
 // GET /healthz: the one route without a credential. It says "ok" and nothing about the server.
 Surface HealthSurface();
 
-// {"error":{"code":404,"message":"…","status":"NOT_FOUND"}} as every Google API answers.
-net::HttpResponse ErrorResponse(int http_status, std::string_view status_name,
-                                const std::string& message);
-
 // A handler that ignores the body and answers `response`.
 std::unique_ptr<net::RequestHandler> Answer(net::HttpResponse response);
 

@@ -60,7 +60,7 @@ int Run(const Options& options) {
   if (const Status exposed = CheckExposure(options); !exposed.ok()) return Fail(exposed);
   const sigset_t signals = BlockEndSignals();
   RaiseFileLimit();
-  umask(077);
+  umask(022);  // modes are said where files are made; sandboxes must read what is made for them
   Result<std::unique_ptr<Server>> server = Server::Start(options, *config);
   if (!server.ok()) return Fail(server.status());
   for (const std::string& notice : (*server)->notices()) fmt::print("{}\n", notice);

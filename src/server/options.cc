@@ -34,16 +34,19 @@ void Describe(CLI::App* app, Options* options, Texts* texts) {
                   "Address for HTTPS, with a certificate of this installation's own authority")
       ->capture_default_str();
   app->add_flag("--no-tls", options->no_tls, "Serve no HTTPS");
-  app->add_option("--config", options->config_file, "YAML file; proto/hodei/config.proto is its manual");
+  app->add_option("--config", options->config_file,
+                  "YAML file; proto/hodei/config.proto is its manual");
   app->add_option("--auth", texts->auth,
                   "token: every request needs a credential; none: emulator mode, loopback only")
       ->check(CLI::IsMember({"token", "none"}))
       ->capture_default_str();
-  app->add_flag("--ephemeral", options->ephemeral,
-                "Everything in a temporary folder that goes with the server; random ports, --auth none");
+  app->add_flag(
+      "--ephemeral", options->ephemeral,
+      "Everything in a temporary folder that goes with the server; random ports, --auth none");
   app->add_flag("--insecure-public-http", options->insecure_public_http,
                 "Allow --listen on a public address without TLS (something in front must add it)");
-  app->add_flag("--doctor", options->doctor, "Check this machine, try to break out of the sandbox, exit");
+  app->add_flag("--doctor", options->doctor,
+                "Check this machine, try to break out of the sandbox, exit");
   app->add_flag("--version", options->version, "Print the version");
 }
 

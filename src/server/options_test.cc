@@ -7,9 +7,9 @@
 namespace hodei::server {
 namespace {
 
-using ::testing::HasSubstr;
 using hodei::testing::IsOk;
 using hodei::testing::StatusIs;
+using ::testing::HasSubstr;
 
 Result<Options> Parse(std::vector<std::string> words) {
   words.insert(words.begin(), "hodeid");

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/random_id.h"
+#include "base/secret.h"
 #include "domain/access/authenticator.h"
 #include "domain/access/authorizer.h"
 #include "domain/access/owner.h"
@@ -25,6 +27,7 @@ namespace {
 
 constexpr const char* kServerVersion = "0.1.0";
 constexpr std::chrono::seconds kStopGrace{10};
+constexpr size_t kPageTokenKeyBytes = 32;
 
 // What runs in a temporary folder goes with the server.
 struct DataFolder {
@@ -45,6 +48,7 @@ class RealServer : public Server {
  private:
   Status OpenStores(const Options& options);
   Status Listen(const Options& options, const Config& config);
+  Status OpenPageTokens();
   Status OpenAccess(const Options& options);
   Status WriteServerFile(const Options& options) const;
   std::string UrlOf(const HostPort& address, uint16_t port, std::string_view scheme) const;
@@ -58,6 +62,7 @@ class RealServer : public Server {
   std::unique_ptr<access::Authenticator> authenticator_;
   std::unique_ptr<access::Authorizer> authorizer_;
   std::unique_ptr<access::Projects> projects_;
+  std::unique_ptr<wire::PageTokens> page_tokens_;
   JobSocketListener job_sockets_;
   std::unique_ptr<Training> training_;
   std::unique_ptr<Surfaces> surfaces_;
@@ -76,16 +81,29 @@ Status RealServer::OpenStores(const Options& options) {
   } else {
     data_.path = options.data_dir;
   }
-  RETURN_IF_ERROR_CTX(MakeDirectories(data_.path, 0755), "make the data folder");
+  RETURN_IF_ERROR_CTX(MakeDirectories(data_.path, 0700), "make the data folder");
   if (options.ephemeral) {
     meta_ = store::MakeMemoryMetaStore();
     objects_ = store::MakeMemoryObjectStore(&clock_);
   } else {
     ASSIGN_OR_RETURN(meta_, store::OpenSqliteMetaStore(data_.path + "/meta.db"));
-    ASSIGN_OR_RETURN(objects_, store::OpenLocalObjectStore({.directory = data_.path + "/objects",
-                                                            .clock = &clock_}));
+    ASSIGN_OR_RETURN(objects_, store::OpenLocalObjectStore(
+                                   {.directory = data_.path + "/objects", .clock = &clock_}));
   }
   ASSIGN_OR_RETURN(logs_, store::LogStore::Open(data_.path + "/logs", clock_));
+  return OkStatus();
+}
+
+// Page tokens outlive a restart: the key of their MAC is kept.
+Status RealServer::OpenPageTokens() {
+  const std::string path = data_.path + "/page-token.key";
+  Result<std::string> key = ReadFile(path);
+  if (key.status().code() == Code::kNotFound) {
+    key = RandomBytes(kPageTokenKeyBytes);
+    RETURN_IF_ERROR(WriteFileDurably(path, *key, 0600));
+  }
+  if (!key.ok()) return Annotate(key.status(), "read the key of page tokens");
+  page_tokens_ = std::make_unique<wire::PageTokens>(Secret(*key));
   return OkStatus();
 }
 
@@ -122,12 +140,11 @@ Status RealServer::Listen(const Options& options, const Config& config) {
 
 // After Listen(): the key file names the URL that clients reach.
 Status RealServer::OpenAccess(const Options& options) {
-  ASSIGN_OR_RETURN(const access::OwnerFiles owner,
-                   access::EnsureOwner({.data_dir = data_.path, .server_url = url_}, meta_.get(),
-                                       clock_));
+  ASSIGN_OR_RETURN(
+      const access::OwnerFiles owner,
+      access::EnsureOwner({.data_dir = data_.path, .server_url = url_}, meta_.get(), clock_));
   if (options.auth_none) {
-    notices_.push_back(
-        "emulator mode: no credential is asked for, on loopback only (--auth none)");
+    notices_.push_back("emulator mode: no credential is asked for, on loopback only (--auth none)");
   } else {
     notices_.push_back(fmt::format("credentials: {} and {}", owner.key_path, owner.token_path));
   }
@@ -145,17 +162,19 @@ Status RealServer::WriteServerFile(const Options& options) const {
 
 Status RealServer::Init(const Options& options, const Config& config) {
   RETURN_IF_ERROR(OpenStores(options));
-  const auto mode =
-      options.auth_none ? access::AuthMode::kNone : access::AuthMode::kCredentials;
+  const auto mode = options.auth_none ? access::AuthMode::kNone : access::AuthMode::kCredentials;
   authenticator_ = access::MakeAuthenticator(mode, meta_.get(), &clock_);
   authorizer_ = access::MakeAuthorizer(meta_.get());
   projects_ = std::make_unique<access::Projects>(meta_.get(), &clock_);
+  RETURN_IF_ERROR(OpenPageTokens());
   ASSIGN_OR_RETURN(training_, Training::Open({.data_dir = data_.path,
                                               .config = config,
                                               .meta = meta_.get(),
                                               .objects = objects_.get(),
                                               .logs = logs_.get(),
                                               .sockets = &job_sockets_,
+                                              .authorizer = authorizer_.get(),
+                                              .page_tokens = page_tokens_.get(),
                                               .clock = &clock_}));
   for (const std::string& notice : training_->notices()) notices_.push_back(notice);
   surfaces_ = std::make_unique<Surfaces>(Surfaces::Parts{.meta = meta_.get(),
@@ -165,10 +184,14 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                                          .authorizer = authorizer_.get(),
                                                          .projects = projects_.get(),
                                                          .training = training_.get(),
+                                                         .page_tokens = page_tokens_.get(),
                                                          .clock = &clock_});
   application_ = std::make_unique<Application>(surfaces_->All());
   RETURN_IF_ERROR(Listen(options, config));
   RETURN_IF_ERROR(OpenAccess(options));
+  std::vector<std::string> token_uris = {url_ + "/token"};
+  if (!tls_url_.empty()) token_uris.push_back(tls_url_ + "/token");
+  surfaces_->SetTokenUris(std::move(token_uris));
   job_sockets_.Attach(http_.get());
   RETURN_IF_ERROR(http_->Start());
   RETURN_IF_ERROR(WriteServerFile(options));
@@ -179,9 +202,9 @@ Status RealServer::Init(const Options& options, const Config& config) {
 void RealServer::Stop() {
   if (stopped_) return;
   stopped_ = true;
-  if (training_) training_->StopReconciling();
   if (surfaces_) surfaces_->EndStreams();
   if (http_) http_->Stop(kStopGrace);
+  if (training_) training_->StopReconciling();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "store/log/log_store.h"
 #include "store/meta/meta_store.h"
 #include "store/object/object_store.h"
+#include "wire/paging/page_token.h"
 
 namespace hodei::server {
 
@@ -26,6 +28,7 @@ class Surfaces {
     const access::Authorizer* authorizer = nullptr;
     access::Projects* projects = nullptr;
     Training* training = nullptr;
+    const wire::PageTokens* page_tokens = nullptr;
     const Clock* clock = nullptr;
   };
   // None of the parts is owned.
@@ -33,6 +36,8 @@ class Surfaces {
   ~Surfaces();
   // In the order in which they are asked; the object store's XML protocol takes what is left.
   std::vector<Surface> All() const;
+  // The URLs of this server's token endpoint. Before the first request.
+  void SetTokenUris(std::vector<std::string> token_uris);
   // Ends open log streams, so that the HTTP server need not wait for them.
   void EndStreams();
 

@@ -7,11 +7,13 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "domain/access/authorizer.h"
 #include "domain/jobs/job_sockets.h"
 #include "hodei/config.pb.h"
 #include "store/log/log_store.h"
 #include "store/meta/meta_store.h"
 #include "store/object/object_store.h"
+#include "wire/paging/page_token.h"
 
 namespace hodei::service {
 class JobService;
@@ -28,6 +30,8 @@ class Training {
     store::ObjectStore* objects = nullptr;
     store::LogStore* logs = nullptr;
     jobs::JobSockets* sockets = nullptr;
+    const access::Authorizer* authorizer = nullptr;
+    const wire::PageTokens* page_tokens = nullptr;
     const Clock* clock = nullptr;
   };
   // FAILED_PRECONDITION when this machine cannot isolate jobs and nobody allowed that.

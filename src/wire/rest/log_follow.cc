@@ -1,4 +1,4 @@
-#include "wire/follow/log_follow.h"
+#include "wire/rest/log_follow.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 
 #include "wire/json/print_json.h"
 
-namespace hodei::wire {
+namespace hodei::wire::rest {
 namespace {
 
 constexpr size_t kEntriesPerPiece = 500;
@@ -69,7 +69,7 @@ class LogFollow::Pump : public std::enable_shared_from_this<LogFollow::Pump> {
     }
     wake_.notify_one();
     if (thread_.joinable()) thread_.join();
-    for (const auto& weak : streams_) {
+    for (const auto& weak : std::exchange(streams_, {})) {
       if (auto stream = weak.lock()) {
         Give(stream, Unavailable("the server is stopping"));
         stream->follower.reset();
@@ -84,6 +84,7 @@ class LogFollow::Pump : public std::enable_shared_from_this<LogFollow::Pump> {
     RETURN_IF_ERROR(job_state_(stream->job_name).status());
     ASSIGN_OR_RETURN(stream->follower, logs_->Follow(project, job_id, resume));
     std::lock_guard lock(mutex_);
+    if (stopping_) return Unavailable("the server is stopping");
     std::erase_if(streams_, [](const std::weak_ptr<Stream>& weak) { return weak.expired(); });
     if (streams_.size() >= kStreamLimit) {
       return ResourceExhausted(fmt::format(
@@ -193,7 +194,9 @@ LogFollow::LogFollow(store::LogStore* logs, store::MetaStore* meta, std::string 
   pump_->Start();
 }
 
-LogFollow::~LogFollow() { pump_->Stop(); }
+LogFollow::~LogFollow() { EndAll(); }
+
+void LogFollow::EndAll() { pump_->Stop(); }
 
 Result<std::unique_ptr<net::StreamBody>> LogFollow::Open(const std::string& project,
                                                          const std::string& job_id,
@@ -202,4 +205,4 @@ Result<std::unique_ptr<net::StreamBody>> LogFollow::Open(const std::string& proj
   return std::unique_ptr<net::StreamBody>(std::make_unique<FollowBody>(std::move(stream), pump_));
 }
 
-}  // namespace hodei::wire
+}  // namespace hodei::wire::rest

@@ -16,7 +16,7 @@
 #include "store/log/log_store.h"
 #include "store/meta/meta_store.h"
 
-namespace hodei::wire {
+namespace hodei::wire::rest {
 
 // What the follower needs to know of a job: its state's name, and whether it has ended.
 struct FollowedJob {
@@ -38,6 +38,9 @@ class LogFollow {
                                                 const std::string& job_id,
                                                 const std::vector<std::string>& resume);
 
+  // Ends every stream and refuses new ones (UNAVAILABLE). Idempotent.
+  void EndAll();
+
   // At most so many streams are open at once: RESOURCE_EXHAUSTED beyond.
   static constexpr size_t kStreamLimit = 4096;
 
@@ -47,4 +50,4 @@ class LogFollow {
   std::shared_ptr<Pump> pump_;
 };
 
-}  // namespace hodei::wire
+}  // namespace hodei::wire::rest

@@ -1,4 +1,4 @@
-#include "wire/follow/log_follow.h"
+#include "wire/rest/log_follow.h"
 
 #include <gmock/gmock.h>
 
@@ -9,7 +9,7 @@
 #include "base/testing/status_matchers.h"
 #include "sys/file.h"
 
-namespace hodei::wire {
+namespace hodei::wire::rest {
 namespace {
 
 using google::logging::v2::INFO;
@@ -81,4 +81,4 @@ TEST_F(LogFollowTest, StoppingEndsOpenStreams) {
 }
 
 }  // namespace
-}  // namespace hodei::wire
+}  // namespace hodei::wire::rest
