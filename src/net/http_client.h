@@ -39,12 +39,12 @@ class HttpClient {
   static Result<std::unique_ptr<HttpClient>> Connect(const std::string& url,
                                                      const std::string& ca_file = "");
   virtual ~HttpClient() = default;
-  // Any HTTP status is OK. UNAVAILABLE when no connection can be made (reason "connect") or it breaks,
-  // DEADLINE_EXCEEDED when the whole exchange takes longer than `deadline`; both name the url.
-  // A request with an idempotent method is sent a second time when a kept connection turns out to
-  // be closed. `sink` (may be empty) receives the body of a 2xx response piecewise; its error stops
-  // reading and is returned. Other bodies, which are errors to read and not the thing asked for, are
-  // collected; one over kBodyLimitBytes is an error.
+  // Any HTTP status is OK. UNAVAILABLE when no connection can be made (reason "connect") or it
+  // breaks, DEADLINE_EXCEEDED when the whole exchange takes longer than `deadline`; both name the
+  // url. A request with an idempotent method is sent a second time when a kept connection turns out
+  // to be closed. `sink` (may be empty) receives the body of a 2xx response piecewise; its error
+  // stops reading and is returned. Other bodies, which are errors to read and not the thing asked
+  // for, are collected; one over kBodyLimitBytes is an error.
   virtual Result<ClientResponse> Send(
       const ClientRequest& request, const std::function<Status(std::string_view)>& sink = {},
       std::chrono::milliseconds deadline = std::chrono::minutes(5)) = 0;

@@ -115,21 +115,27 @@ TEST(HttpClient, HeadersCannotSplitTheRequest) {
   EXPECT_THAT(client->Send(request), StatusIs(Code::kInvalidArgument));
 }
 
-TEST(HttpClient, SinkReceivesTheBodyAndItsErrorStopsReading) {
+TEST(HttpClient, SinkReceivesWhatWasAskedForAndItsErrorStopsReading) {
   TestServer server([](const RequestHead& head) {
-    return Reply(head, [](const RequestHead&, const std::string&) {
-      return TextResponse(404, "text/plain", std::string(1'000'000, 'x'));
+    return Reply(head, [](const RequestHead& request, const std::string&) {
+      return TextResponse(request.path() == "/absent" ? 404 : 200, "text/plain",
+                          std::string(1'000'000, 'x'));
     });
   });
   ASSERT_OK_AND_ASSIGN(const auto client, HttpClient::Connect(server.url()));
   size_t received = 0;
-  ASSERT_OK_AND_ASSIGN(const ClientResponse response,
-                       client->Send(ClientRequest(), [&](std::string_view piece) {
-                         received += piece.size();
-                         return OkStatus();
-                       }));
-  EXPECT_EQ(response.status, 404);
-  EXPECT_EQ(response.body, "");
+  const auto count = [&](std::string_view piece) {
+    received += piece.size();
+    return OkStatus();
+  };
+  ASSERT_OK_AND_ASSIGN(const ClientResponse response, client->Send(ClientRequest(), count));
+  EXPECT_EQ(response.body.size(), 0U);
+  EXPECT_EQ(received, 1'000'000U);
+  ClientRequest absent;
+  absent.target = "/absent";
+  ASSERT_OK_AND_ASSIGN(const ClientResponse error, client->Send(absent, count));
+  EXPECT_EQ(error.status, 404);
+  EXPECT_EQ(error.body.size(), 1'000'000U) << "an error's text is not the thing asked for";
   EXPECT_EQ(received, 1'000'000U);
   EXPECT_THAT(client->Send(ClientRequest(), [](std::string_view) { return DataLoss("full"); }),
               StatusIs(Code::kDataLoss, HasSubstr("full")));
@@ -154,8 +160,9 @@ TEST(HttpClient, NobodyListeningIsUnavailableAndNamesTheUrl) {
     url = server.url();
   }
   ASSERT_OK_AND_ASSIGN(const auto client, HttpClient::Connect(url));
-  EXPECT_THAT(client->Send(ClientRequest()),
-              StatusIs(Code::kUnavailable, AllOf(HasSubstr(url), HasSubstr("refused"))));
+  const Status refused = client->Send(ClientRequest()).status();
+  EXPECT_THAT(refused, StatusIs(Code::kUnavailable, AllOf(HasSubstr(url), HasSubstr("refused"))));
+  EXPECT_EQ(refused.reason(), "connect");
   ASSERT_OK_AND_ASSIGN(const auto socket, HttpClient::Connect("unix:/nonexistent/socket"));
   EXPECT_THAT(socket->Send(ClientRequest()),
               StatusIs(Code::kUnavailable, HasSubstr("unix:/nonexistent/socket")));
