@@ -145,7 +145,8 @@ TEST_F(JobServiceTest, PatchChangesLabelsOnlyAndChecksTheEtag) {
 }
 
 TEST_F(JobServiceTest, ExplainsAndTellsThePosition) {
-  world_.executor.mutable_capabilities().cpu_millis = 4000;
+  // The fake host has room for four.
+  for (const char* id : {"w", "x", "y"}) ASSERT_THAT(Create(id), IsOk());
   ASSERT_THAT(Create("a"), IsOk());
   ASSERT_THAT(Create("b"), IsOk());
   hodei::v1::ExplainJobRequest request;
