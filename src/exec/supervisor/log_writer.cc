@@ -45,7 +45,19 @@ void LogWriter::Finish() {
   segment_.Reset();
 }
 
+// Refused output is counted a chunk at a time: a flood must cost the program no more than the copy
+// through the pipe.
+void LogWriter::DropRest(LogStream stream, std::string_view bytes, Line* line) {
+  Drop(stream, static_cast<int64_t>(line->text.size() + bytes.size()));
+  line->text.clear();
+  line->dropping = !bytes.empty() && bytes.back() != '\n';
+}
+
 void LogWriter::TakeLines(LogStream stream, std::string_view bytes, Line* line) {
+  if (exhausted_) {
+    DropRest(stream, bytes, line);
+    return;
+  }
   while (!bytes.empty()) {
     const size_t end = bytes.find('\n');
     const bool ended = end != std::string_view::npos;
@@ -53,7 +65,10 @@ void LogWriter::TakeLines(LogStream stream, std::string_view bytes, Line* line) 
     bytes.remove_prefix(std::min(bytes.size(), piece.size() + 1));
     // Whole lines inside the chunk are not copied into the buffer first.
     if (ended && line->text.empty() && piece.size() <= kLogFrameMaxText) {
-      Emit(stream, piece, false, line);
+      if (!Emit(stream, piece, false, line) && !bytes.empty()) {
+        DropRest(stream, bytes, line);
+        return;
+      }
       continue;
     }
     while (!piece.empty()) {
@@ -74,17 +89,18 @@ void LogWriter::TakeLines(LogStream stream, std::string_view bytes, Line* line) 
   }
 }
 
-void LogWriter::Emit(LogStream stream, std::string_view text, bool continues, Line* line) {
+bool LogWriter::Emit(LogStream stream, std::string_view text, bool continues, Line* line) {
   const auto size = static_cast<int64_t>(text.size()) + (continues ? 0 : 1);
   // A line that lost its middle would read as a line that nobody wrote: the rest goes too.
   if (line->dropping || !Admit(size)) {
     line->dropping = continues;
     Drop(stream, size);
-    return;
+    return false;
   }
   ReportDrops();
   AddFrame(stream, continues ? LogFrame::kFlagContinues : uint8_t{0}, text);
   batch_text_bytes_ += size;
+  return true;
 }
 
 bool LogWriter::Admit(int64_t bytes) {
@@ -96,7 +112,10 @@ bool LogWriter::Admit(int64_t bytes) {
     tokens_ = std::min(options_.bytes_per_second, tokens_ + gained);
     refilled_ += std::chrono::milliseconds(millis);
   }
-  if (written_text_bytes_ + batch_text_bytes_ + bytes > options_.bytes_limit) return false;
+  if (written_text_bytes_ + batch_text_bytes_ + bytes > options_.bytes_limit) {
+    exhausted_ = true;
+    return false;
+  }
   // A line longer than one second's budget passes on a full bucket.
   if (bytes > tokens_ && tokens_ < options_.bytes_per_second) return false;
   tokens_ -= bytes;

@@ -42,7 +42,9 @@ class LogWriter {
     bool dropping = false;  // the rest of this line is dropped too
   };
   void TakeLines(LogStream stream, std::string_view bytes, Line* line);
-  void Emit(LogStream stream, std::string_view text, bool continues, Line* line);
+  // false: refused, and counted as dropped.
+  bool Emit(LogStream stream, std::string_view text, bool continues, Line* line);
+  void DropRest(LogStream stream, std::string_view bytes, Line* line);
   void Drop(LogStream stream, int64_t bytes);
   void ReportDrops();
   void AddFrame(LogStream stream, uint8_t flags, std::string_view text);
@@ -62,6 +64,7 @@ class LogWriter {
   std::string batch_;  // frames not yet written
   int64_t batch_text_bytes_ = 0;
   int64_t written_text_bytes_ = 0;
+  bool exhausted_ = false;  // the limit refused something: the log ends there
   int64_t tokens_ = 0;
   Nanoseconds refilled_{0};
   int64_t pending_drop_[2] = {0, 0};
