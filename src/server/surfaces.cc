@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "domain/access/accounts.h"
+#include "domain/access/key_file.h"
+#include "domain/access/owner.h"
 #include "domain/jobs/job_table.h"
 #include "google/cloud/ml/v1/job.pb.h"
 #include "google/cloud/ml/v1/location.pb.h"
 #include "google/cloud/ml/v1/model.pb.h"
 #include "google/cloud/resourcemanager/v1/projects.pb.h"
 #include "google/logging/v2/logging.pb.h"
+#include "server/bind_iam.h"
+#include "service/iam_service.h"
 #include "service/job_service.h"
 #include "service/location_service.h"
 #include "service/logging_service.h"
@@ -184,6 +189,8 @@ struct Surfaces::Wired {
       : tokens(parts.meta, parts.clock),
         projects(parts.meta, parts.clock, parts.authorizer),
         policies(parts.meta, parts.authorizer),
+        accounts(parts.meta, parts.clock, parts.authorizer,
+                 access::ServiceAccountEmail(access::kOwnerAccountId, "hodei-local")),
         models(parts.meta, parts.page_tokens),
         locations({}, parts.page_tokens),
         logging(parts.logs, parts.authorizer),
@@ -202,12 +209,14 @@ struct Surfaces::Wired {
     BindJobs(parts.training->jobs(), &policies, &transcoder);
     BindModels(&models, &locations, &transcoder);
     BindProjects(&projects, &transcoder);
+    BindIam(&accounts, &transcoder);
     BindLogging(&logging, &transcoder);
   }
 
   service::TokenService tokens;
   service::ProjectService projects;
   service::PolicyService policies;
+  service::IamService accounts;
   service::ModelService models;
   service::LocationService locations;
   service::LoggingService logging;
@@ -238,6 +247,12 @@ std::vector<Surface> Surfaces::All() const {
 }
 
 void Surfaces::SetTokenUris(std::vector<std::string> token_uris) {
+  // Key files made from now on lead to the first of them.
+  std::string url = token_uris.empty() ? "" : token_uris.front();
+  if (url.ends_with(access::kTokenPath)) {
+    url.resize(url.size() - std::string_view(access::kTokenPath).size());
+  }
+  wired_->accounts.SetServerUrl(std::move(url));
   wired_->tokens.SetTokenUris(std::move(token_uris));
 }
 

@@ -21,7 +21,6 @@
 namespace hodei::access {
 namespace {
 
-constexpr char kOwnerAccountId[] = "hodei-owner";
 constexpr char kOwnerRecord[] = "owner";
 constexpr std::chrono::hours kOwnerTokenLifetime{10 * 365 * 24};
 constexpr size_t kMaxFileBytes = 64 * 1024;

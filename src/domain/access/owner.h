@@ -10,6 +10,8 @@
 
 namespace hodei::access {
 
+inline constexpr char kOwnerAccountId[] = "hodei-owner";
+
 struct OwnerOptions {
   std::string data_dir;
   // Where clients reach this server now: "http://127.0.0.1:8080".
