@@ -120,6 +120,7 @@ ReplicaStatus FromExit(const std::string& id, const ExitRecord& record) {
 class LocalExecutor : public Executor {
  public:
   LocalExecutor(const LocalExecutorOptions& options, const Clock& clock);
+  ~LocalExecutor() override;
   Status Open();
 
   const Capabilities& capabilities() const override { return tier_.capabilities; }
@@ -167,6 +168,11 @@ LocalExecutor::LocalExecutor(const LocalExecutorOptions& options, const Clock& c
       boot_id_(CurrentBootId()),
       watcher_([this](const std::string& id) { Changed(id); }) {
   if (options_.bin_dir.empty()) options_.bin_dir = OwnFolder();
+}
+
+LocalExecutor::~LocalExecutor() {
+  // Stays when replicas are in it; the next server makes it again.
+  for (const CgroupDirectory& parent : tier_.cgroups.parents) rmdir(parent.path.c_str());
 }
 
 Status LocalExecutor::Open() {

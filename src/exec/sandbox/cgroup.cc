@@ -19,6 +19,8 @@
 namespace hodei::exec {
 namespace {
 
+// Where a server that stands in its own way moves to; a restarted one finds itself there.
+constexpr char kServerLeaf[] = "/hodei-server";
 constexpr int64_t kCpuPeriodMicros = 100'000;
 
 Status WriteControl(const std::string& path, std::string_view value) {
@@ -111,15 +113,15 @@ std::string OwnPath(const std::string& own_cgroups, const std::string& controlle
   return "";
 }
 
-// v2 hands controllers only to children of a group without processes, so those of our own group
-// that are in the way move into a leaf of their own.
+// v2 hands controllers only to children of a group without processes, so this process leaves its
+// group for a leaf beside the replicas' when that is what is in the way. Others' processes stay
+// where they are: then the missing controllers are told as problems.
 void EnableControllers(const std::string& own, const std::string& parent) {
   const std::string wanted = "+memory +pids +cpu";
   if (!WriteControl(own + "/cgroup.subtree_control", wanted).ok()) {
-    const std::string leaf = own + "/hodei-server";
+    const std::string leaf = own + kServerLeaf;
     mkdir(leaf.c_str(), 0755);
-    std::istringstream pids(ReadControl(own + "/cgroup.procs"));
-    for (std::string pid; pids >> pid;) (void)WriteControl(leaf + "/cgroup.procs", pid).ok();
+    (void)WriteControl(leaf + "/cgroup.procs", std::to_string(getpid())).ok();
     for (const char* one : {"+memory", "+pids", "+cpu"}) {
       (void)WriteControl(own + "/cgroup.subtree_control", one).ok();
     }
@@ -208,20 +210,26 @@ CgroupLayout DetectCgroups(const std::string& mountinfo, const std::string& own_
   CgroupLayout layout;
   bool v1 = false;
   bool v2 = false;
-  for (const Hierarchy& hierarchy : ParseMounts(mountinfo)) {
+  const std::vector<Hierarchy> mounted = ParseMounts(mountinfo);
+  const bool has_v2 = std::any_of(mounted.begin(), mounted.end(), [](const Hierarchy& one) {
+    return one.controllers.front() == "unified";
+  });
+  for (const Hierarchy& hierarchy : mounted) {
     for (const std::string& controller : hierarchy.controllers) {
       static constexpr std::string_view kUsed[] = {"memory",  "pids",    "cpu",    "cpuacct",
                                                    "freezer", "devices", "unified"};
       if (std::find(std::begin(kUsed), std::end(kUsed), controller) == std::end(kUsed)) continue;
       if (Find(layout.parents, controller) != nullptr) continue;
-      const std::string own = hierarchy.mount_point + OwnPath(own_cgroups, controller);
+      // Each further group costs every start a move; v2 counts time and freezes as well.
+      if (has_v2 && (controller == "cpuacct" || controller == "freezer")) continue;
+      std::string own = hierarchy.mount_point + OwnPath(own_cgroups, controller);
+      if (own.ends_with(kServerLeaf)) own.resize(own.size() - sizeof(kServerLeaf) + 1);
       const std::string parent = own + "/" + name;
       if (!MakeDirectories(parent, 0755).ok()) continue;
       if (!WriteControl(parent + "/cgroup.procs", "").ok() &&
           access((parent + "/cgroup.procs").c_str(), W_OK) != 0) {
         continue;
       }
-      if (controller == "unified") EnableControllers(own, parent);
       (controller == "unified" ? v2 : v1) = true;
       layout.parents.push_back({controller, parent});
     }
@@ -230,6 +238,10 @@ CgroupLayout DetectCgroups(const std::string& mountinfo, const std::string& own_
                 : v1     ? CgroupKind::kV1
                 : v2     ? CgroupKind::kV2
                          : CgroupKind::kNone;
+  if (layout.kind == CgroupKind::kV2) {
+    const std::string& parent = layout.parents.front().path;
+    EnableControllers(parent.substr(0, parent.rfind('/')), parent);
+  }
   if (layout.kind != CgroupKind::kNone) NoteMissing(&layout);
   return layout;
 }
@@ -248,9 +260,7 @@ Status CreateCgroups(const std::vector<CgroupDirectory>& cgroups, const Resource
     if (IsFrozen(cgroup)) {
       return FailedPrecondition(fmt::format("control group above '{}' is frozen", cgroup.path));
     }
-    if (mkdir(cgroup.path.c_str(), 0755) != 0 && errno != EEXIST) {
-      return ErrnoStatus(errno, fmt::format("mkdir '{}'", cgroup.path));
-    }
+    RETURN_IF_ERROR(MakeDirectories(cgroup.path, 0755));
     RETURN_IF_ERROR(
         cgroup.controller == "unified"
             ? (LimitsInUnified(cgroups) ? SetV2Limits(cgroup.path, resources) : OkStatus())
@@ -319,11 +329,13 @@ CgroupUsage ReadUsage(const std::vector<CgroupDirectory>& cgroups) {
   if (const auto* cpu = Find(cgroups, "cpuacct")) {
     usage.cpu_nanos = ReadNumber(cpu->path + "/cpuacct.usage");
   }
+  if (const auto* unified = Find(cgroups, "unified"); unified != nullptr && usage.cpu_nanos == 0) {
+    usage.cpu_nanos = FieldOf(ReadControl(unified->path + "/cpu.stat"), "usage_usec") * 1000;
+  }
   if (LimitsInUnified(cgroups)) {
     const std::string& dir = Find(cgroups, "unified")->path;
     usage.peak_memory_bytes = ReadNumber(dir + "/memory.peak");
     usage.oom_kills = FieldOf(ReadControl(dir + "/memory.events"), "oom_kill");
-    usage.cpu_nanos = FieldOf(ReadControl(dir + "/cpu.stat"), "usage_usec") * 1000;
   }
   return usage;
 }

@@ -39,11 +39,12 @@ struct Bind {
   const char* how;  // the bwrap option
 };
 
-// Files of /etc that programs need and that say nothing about the host's people.
-constexpr const char* kEtcFromHost[] = {
-    "/etc/ssl/certs",    "/etc/ca-certificates", "/etc/ld.so.cache", "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d", "/etc/alternatives",    "/etc/localtime",   "/etc/mime.types",
-    "/etc/services",     "/etc/protocols",       "/etc/fonts"};
+// Files of /etc that programs need and that say nothing about the host's people: small ones are
+// copied, because every mount costs each start, folders are bound.
+constexpr const char* kEtcCopied[] = {"ld.so.cache", "localtime", "services", "protocols",
+                                      "mime.types"};
+constexpr const char* kEtcBound[] = {"ssl/certs", "alternatives"};
+constexpr size_t kEtcFileBytes = 1 << 20;
 
 std::vector<Bind> BindsOf(const LaunchPlan& plan) {
   std::vector<Bind> binds;
@@ -155,6 +156,11 @@ Status MakePlainScratch(const std::string& folder) {
   return MakeDirectories(folder + "/tmp");
 }
 
+Status WriteSmall(const std::string& path, const std::string& text) {
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  return WriteAll(fd.get(), text);
+}
+
 // Small files that are written for each replica; `folder` must be reachable by the job's user.
 Status WriteEtc(const std::string& folder, const std::string& hosts, const std::string& resolv_conf,
                 std::vector<std::string>* args) {
@@ -168,11 +174,17 @@ Status WriteEtc(const std::string& folder, const std::string& hosts, const std::
       {"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"},
       {"hosts", hosts},
       {"resolv.conf", resolv_conf}};
-  for (const auto& [name, text] : files) {
-    const std::string path = folder + "/" + name;
-    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    RETURN_IF_ERROR(WriteAll(fd.get(), text));
-    args->insert(args->end(), {"--ro-bind", path, std::string("/etc/") + name});
+  for (const auto& [name, text] : files) RETURN_IF_ERROR(WriteSmall(folder + "/" + name, text));
+  for (const char* name : kEtcCopied) {
+    const auto text = ReadFile(std::string("/etc/") + name, kEtcFileBytes);
+    if (text.ok()) RETURN_IF_ERROR(WriteSmall(folder + "/" + name, *text));
+  }
+  args->insert(args->end(), {"--ro-bind", folder, "/etc"});
+  for (const char* name : kEtcBound) {
+    const std::string path = std::string("/etc/") + name;
+    if (!FileExists(path)) continue;
+    RETURN_IF_ERROR(MakeDirectories(folder + "/" + name, 0755));
+    args->insert(args->end(), {"--ro-bind", path, path});
   }
   return OkStatus();
 }
@@ -216,10 +228,7 @@ void AddSystem(std::vector<std::string>* args) {
       args->insert(args->end(), {"--ro-bind", host, host});
     }
   }
-  args->insert(args->end(), {"--dir", "/etc", "--proc", "/proc", "--dev", "/dev"});
-  for (const char* path : kEtcFromHost) {
-    if (FileExists(path)) args->insert(args->end(), {"--ro-bind", path, path});
-  }
+  args->insert(args->end(), {"--proc", "/proc", "--dev", "/dev"});
 }
 
 void AddGpus(const LaunchPlan& plan, std::vector<std::string>* args) {
