@@ -108,6 +108,7 @@ Nanoseconds JobReconciler::RunOnce() {
   if (!due_.empty() || queue_changed_ || !unannounced_.empty()) return Nanoseconds(0);
   Nanoseconds wait = next_sweep_ - now;
   if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - now);
+  if (!unreadable_.empty()) wait = std::min<Nanoseconds>(wait, options_.retry_interval);
   return std::max(wait, Nanoseconds(0));
 }
 
@@ -138,6 +139,9 @@ void JobReconciler::TakeInbox() {
     replicas.swap(changed_replicas_);
     std::swap(environments, environments_changed_);
   }
+  if (!unreadable_.empty() && deps_.clock->Monotonic() >= next_reread_) {
+    jobs.insert(unreadable_.begin(), unreadable_.end());
+  }
   for (const std::string& name : jobs) Reload(name);
   for (const std::string& id : replicas) {
     const auto name = names_by_uid_.find(UidOfReplica(id));
@@ -153,11 +157,12 @@ void JobReconciler::Reload(const std::string& name) {
   auto it = entries_.find(name);
   if (!stored.ok()) {
     if (stored.status().code() == Code::kNotFound) return;
-    // Unreadable for now: keep what is known and come back.
-    const std::lock_guard lock(inbox_mutex_);
-    changed_jobs_.insert(name);
+    // Keep what is known and come back.
+    unreadable_.insert(name);
+    next_reread_ = deps_.clock->Monotonic() + options_.retry_interval;
     return;
   }
+  unreadable_.erase(name);
   if (it == entries_.end()) {
     if (IsTerminal(stored->record.job().state())) return;
     it = entries_.emplace(name, std::make_unique<Entry>()).first;
@@ -289,6 +294,12 @@ void JobReconciler::GiveGrant(const Placement& placement, Entry* entry) {
   entry->grant = grant;
   if (!entry->next) entry->next = entry->record;
   PlaceJob(*deps_.machines, grant, &*entry->next, &entry->log);
+  if (entry->next->attempt().replicas_size() > 1 &&
+      !deps_.executor->capabilities().network_groups) {
+    entry->log.push_back({LogSeverity::kWarning,
+                          "The replicas of this job cannot reach each other: this host offers no "
+                          "private networks (see hodei doctor)."});
+  }
   MarkDue(entry);
 }
 

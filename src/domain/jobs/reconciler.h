@@ -157,6 +157,10 @@ class JobReconciler {
   std::set<std::pair<Nanoseconds, Entry*>> timers_;  // by monotonic time
   std::set<Entry*, OldestFirst> preparing_;
   std::vector<Entry*> unannounced_;
+  // Jobs whose records could not be read. While there are any, nothing is swept: their replicas
+  // would look like nobody's.
+  std::set<std::string> unreadable_;
+  Nanoseconds next_reread_{};
   std::set<std::string> free_gpus_;
   Nanoseconds next_sweep_{};
   bool queue_changed_ = true;

@@ -189,6 +189,10 @@ void JobReconciler::Finish(Entry* entry) {
 }
 
 void JobReconciler::Sweep() {
+  if (!unreadable_.empty()) {
+    next_sweep_ = deps_.clock->Monotonic() + options_.retry_interval;
+    return;
+  }
   next_sweep_ = deps_.clock->Monotonic() + options_.sweep_interval;
   Result<std::vector<exec::ReplicaStatus>> all = deps_.executor->List();
   if (!all.ok()) return;

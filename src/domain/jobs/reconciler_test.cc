@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
+
 #include "base/testing/status_matchers.h"
 #include "domain/jobs/testing/job_world.h"
 
@@ -312,6 +314,64 @@ TEST_F(JobReconcilerTest, GpusAreGivenOnceAndComeBack) {
   world_.Run();
   EXPECT_THAT(world_.executor.spec(world_.Replica("b", "master")).resources.gpus,
               ElementsAre("gpu0"));
+}
+
+// The store, but reading jobs fails while `broken`.
+class BlindStore : public store::MetaStore {
+ public:
+  explicit BlindStore(store::MetaStore* store) : store_(store) {}
+  Result<store::Record> Get(std::string_view kind, std::string_view name) override {
+    if (broken) return Unavailable("disk");
+    return store_->Get(kind, name);
+  }
+  Result<store::ListPage> List(std::string_view kind, const store::ListOptions& options) override {
+    return store_->List(kind, options);
+  }
+  Result<std::vector<int64_t>> Commit(const std::vector<store::Write>& writes) override {
+    return store_->Commit(writes);
+  }
+  std::unique_ptr<Watch> WatchKind(
+      std::string_view kind,
+      std::function<void(const std::vector<std::string>&)> changed) override {
+    return store_->WatchKind(kind, std::move(changed));
+  }
+  bool broken = false;
+
+ private:
+  store::MetaStore* const store_;
+};
+
+TEST_F(JobReconcilerTest, ReplicasOfAJobThatCannotBeReadNowAreLeftAlone) {
+  BlindStore store(world_.store.get());
+  world_.store_seen = &store;
+  world_.Submit(world_.NewJob("j"));
+  world_.Run();
+  world_.Restart();
+  store.broken = true;
+  world_.Advance(std::chrono::seconds(10));
+  EXPECT_THAT(world_.executor.running(), SizeIs(1));
+  store.broken = false;
+  world_.Advance(std::chrono::seconds(10));
+  world_.executor.Exit(world_.Replica("j", "master"));
+  world_.Run();
+  EXPECT_EQ(world_.Get("j").state(), Job::SUCCEEDED);
+  world_.Restart();
+}
+
+TEST_F(JobReconcilerTest, ItsOwnThreadWakesForJobsAndReplicas) {
+  std::promise<std::string> started;
+  world_.executor.SetStartHook([&](const exec::ReplicaSpec& spec) { started.set_value(spec.id); });
+  std::promise<void> ended;
+  const auto watch = world_.store->WatchKind(kJobKind, [&](const std::vector<std::string>&) {
+    if (world_.Get("j").state() == Job::SUCCEEDED) ended.set_value();
+  });
+  world_.reconciler().Start();
+  world_.Submit(world_.NewJob("j"));
+  std::future<std::string> id = started.get_future();
+  ASSERT_EQ(id.wait_for(std::chrono::minutes(1)), std::future_status::ready);
+  world_.executor.Exit(id.get());
+  EXPECT_EQ(ended.get_future().wait_for(std::chrono::minutes(1)), std::future_status::ready);
+  world_.Restart();
 }
 
 TEST_F(JobReconcilerTest, ReplicasThatNoRecordWantsAreStopped) {
