@@ -98,12 +98,13 @@ ClientEnvironment MakeClientEnvironment(const ClientEnvironmentInput& input) {
     // The gsutil inside the Cloud SDK would otherwise put gcloud's credential over the boto file's.
     add("CLOUDSDK_CORE_PASS_CREDENTIALS_TO_GSUTIL", "false");
     add("BOTO_CONFIG", input.work_folder + "/boto");
+    // The Cloud SDK hands this one to its gsutil, over what the boto file says.
+    add("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", input.work_folder + "/ca-bundle.pem");
   } else {
     out.notes.push_back("gsutil needs https, and this server was started without --listen-tls.");
   }
   if (input.url.rfind("https://", 0) == 0) {
-    for (const char* name : {"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "REQUESTS_CA_BUNDLE",
-                             "SSL_CERT_FILE", "CURL_CA_BUNDLE"}) {
+    for (const char* name : {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"}) {
       add(name, input.work_folder + "/ca-bundle.pem");
     }
   }
@@ -121,15 +122,16 @@ std::string BotoConfiguration(const ClientEnvironmentInput& input) {
   }
   text += fmt::format(
       "\n[Boto]\nhttps_validate_certificates = True\nca_certificates_file = "
-      "{}/tls/ca.pem\nnum_retries = 3\n",
-      input.data_folder);
+      "{}/ca-bundle.pem\nnum_retries = 3\n",
+      input.work_folder);
   text += fmt::format(
       "\n[GSUtil]\nprefer_api = json\ndefault_project_id = {}\nstate_dir = "
       "{}/gsutil\nsoftware_update_check_period = 0\nuse_gcloud_storage = False\n",
       input.project, input.work_folder);
-  // The OAuth client asks the token endpoint that the key names, which is this server.
   text += "\n[OAuth2]\ntoken_cache = file_system\ntoken_cache_path_pattern = " + input.work_folder +
           "/gsutil-token-cache/%(key)s\n";
+  // gsutil asks Google's token endpoint, whatever the key says, unless it is told here.
+  if (!input.token_uri.empty()) text += "provider_token_uri = " + input.token_uri + "\n";
   return text;
 }
 

@@ -30,6 +30,8 @@ struct ClientEnvironmentInput {
   std::string url;      // "http://127.0.0.1:8080"
   std::string tls_url;  // "https://127.0.0.1:8443"; empty: gsutil cannot be pointed here
   bool asks_credential = true;
+  std::string
+      token_uri;  // where the owner's key is exchanged; gsutil does not take it from the key
   std::string project;
   std::string data_folder;       // the installation's: credentials/, tls/
   std::string work_folder;       // ours to write: gcloud configuration, boto file

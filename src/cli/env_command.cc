@@ -26,7 +26,10 @@ Result<std::string> WorkFolder(Context& context) {
 // it replace the trust store, and other hosts must stay reachable.
 Status WriteTrustBundle(const ClientEnvironmentInput& input) {
   ASSIGN_OR_RETURN(std::string bundle, ReadFile(input.data_folder + "/tls/ca.pem", 1 << 20));
-  Result<std::string> system = ReadFile("/etc/ssl/certs/ca-certificates.crt");
+  auto own = input.present.find("SSL_CERT_FILE");
+  bool chosen = own != input.present.end() && own->second.rfind(input.work_folder, 0) != 0;
+  Result<std::string> system =
+      ReadFile(chosen ? own->second : "/etc/ssl/certs/ca-certificates.crt");
   if (system.ok()) bundle = *system + "\n" + bundle;
   return WriteFileDurably(input.work_folder + "/ca-bundle.pem", bundle);
 }
@@ -38,8 +41,8 @@ Status WriteFiles(const ClientEnvironmentInput& input) {
     RETURN_IF_ERROR(MakeDirectories(input.work_folder + "/gsutil-token-cache"));
     RETURN_IF_ERROR(WriteFileDurably(input.work_folder + "/boto", BotoConfiguration(input)));
   }
-  if (input.url.rfind("https://", 0) == 0) return WriteTrustBundle(input);
-  return OkStatus();
+  bool tls = !input.tls_url.empty() || input.url.rfind("https://", 0) == 0;
+  return tls ? WriteTrustBundle(input) : OkStatus();
 }
 
 Result<int> PrintEnvironment(Context& context) {
@@ -58,6 +61,7 @@ Result<int> PrintEnvironment(Context& context) {
   }
   ASSIGN_OR_RETURN(input.project, settings.Project());
   input.data_folder = settings.DataFolder();
+  input.token_uri = settings.OwnerKeyMember("token_uri");
   input.present = settings.environment();
   ASSIGN_OR_RETURN(input.work_folder, WorkFolder(context));
   ClientEnvironment environment = MakeClientEnvironment(input);

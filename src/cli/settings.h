@@ -59,13 +59,14 @@ class Settings {
   Result<std::string> Project() const;
   // Empty when there is no credential at all: the request then goes without one.
   Result<Secret> AccessToken() const;
-  // The account of the owner key in the data folder, or "".
+  // The account in use, by default that of the owner key in the data folder, or "".
   std::string Account() const;
+  // A member of the owner key in the data folder, or "".
+  std::string OwnerKeyMember(const std::string& member) const;
   std::optional<std::string> Region() const;
 
  private:
   std::string Home() const;
-  std::string OwnerKeyMember(const std::string& member) const;
 
   const CommandLine* line_;
   EnvironmentVariables environment_;

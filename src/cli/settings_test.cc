@@ -111,6 +111,7 @@ TEST(ClientEnvironment, IsTheGoldenOne) {
   ClientEnvironmentInput input;
   input.url = "http://127.0.0.1:8080";
   input.tls_url = "https://127.0.0.1:8443";
+  input.token_uri = "http://127.0.0.1:8080/token";
   input.project = "hodei-local";
   input.data_folder = "/home/me/.local/share/hodei";
   input.work_folder = input.data_folder + "/client";
