@@ -51,7 +51,9 @@ Result<int> PrintEnvironment(Context& context) {
   input.url = settings.Server().url;
   Result<ServerRecord> record = settings.ReadServerRecord();
   if (record.ok()) {
-    input.tls_url = record->tls_url;
+    // Without the authority's certificate nobody could check the server's.
+    bool authority = FileExists(settings.DataFolder() + "/tls/ca.pem");
+    input.tls_url = authority ? record->tls_url : "";
     input.asks_credential = record->auth != "none";
   } else if (!context.line().Has("server")) {
     context.console().Err(fmt::format(

@@ -146,11 +146,14 @@ TEST_F(SettingsTest, EnvPrintsExportsAndWritesItsFiles) {
   WriteData(
       "server.json",
       R"({"url":"http://127.0.0.1:1","tls_url":"https://127.0.0.1:2","auth":"token","pid":1})");
+  WriteData("tls/ca.pem", "-----BEGIN CERTIFICATE-----\n");
   CliRun run = Run({"env"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out,
               HasSubstr("export CLOUDSDK_CONFIG=" + folder_.path() + "/data/client/gcloud\n"));
   EXPECT_TRUE(FileExists(folder_.path() + "/data/client/boto"));
+  EXPECT_THAT(ReadFile(folder_.path() + "/data/client/ca-bundle.pem").value_or(""),
+              ::testing::EndsWith("-----BEGIN CERTIFICATE-----\n"));
   EXPECT_THAT(Run({"env", "--unset"}).out, HasSubstr("unset CLOUDSDK_CONFIG\n"));
 }
 
