@@ -29,12 +29,10 @@ void StartWriteback(int fd, uint64_t from, uint64_t to) {
 }
 
 ContentBuilder::ContentBuilder(ContentStore* contents, ContentIds* ids, uint64_t small_bytes,
-                               bool with_md5)
-    : contents_(*contents),
-      ids_(*ids),
-      small_bytes_(small_bytes),
-      with_md5_(with_md5),
-      id_(ids->Take()) {}
+                               Md5Threads* md5_threads)
+    : contents_(*contents), ids_(*ids), small_bytes_(small_bytes), id_(ids->Take()) {
+  if (md5_threads != nullptr) md5_stream_.emplace(md5_threads);
+}
 
 ContentBuilder::~ContentBuilder() {
   if (fd_ && !kept_) contents_.RemoveFile(id_);
@@ -49,7 +47,7 @@ Status ContentBuilder::Append(std::string_view bytes) {
   } else {
     small_.append(bytes);
   }
-  if (with_md5_) md5_stream_.Update(bytes);
+  if (md5_stream_) md5_stream_->Update(bytes);
   crc32c_ = Crc32c(crc32c_, bytes);
   size_bytes_ += bytes.size();
   if (fd_ && size_bytes_ - flushed_bytes_ >= kWritebackBytes) {
@@ -67,8 +65,10 @@ Status ContentBuilder::Spill() {
 }
 
 Status ContentBuilder::Finish() {
-  if (with_md5_) md5_ = md5_stream_.Final();
-  return fd_ ? contents_.SyncFile(id_, fd_.get()) : OkStatus();
+  // The disk and the hash finish side by side.
+  const Status synced = fd_ ? contents_.SyncFile(id_, fd_.get()) : OkStatus();
+  if (md5_stream_) md5_ = md5_stream_->Final();
+  return synced;
 }
 
 Result<int64_t> ContentBuilder::Store(Index& index) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/status.h"
 #include "store/object/content_store.h"
 #include "store/object/index.h"
+#include "store/object/md5_stream.h"
 #include "sys/unique_fd.h"
 
 namespace hodei::store {
@@ -33,8 +35,9 @@ class ContentIds {
 // One thread at a time. Destruction before Keep() removes the bytes.
 class ContentBuilder {
  public:
-  // Both must outlive the builder. Without `with_md5` the digest stays empty.
-  ContentBuilder(ContentStore* contents, ContentIds* ids, uint64_t small_bytes, bool with_md5);
+  // All must outlive the builder. Without `md5_threads` there is no MD5: the digest stays empty.
+  ContentBuilder(ContentStore* contents, ContentIds* ids, uint64_t small_bytes,
+                 Md5Threads* md5_threads);
   ~ContentBuilder();
   ContentBuilder(const ContentBuilder&) = delete;
   ContentBuilder& operator=(const ContentBuilder&) = delete;
@@ -56,9 +59,8 @@ class ContentBuilder {
   ContentStore& contents_;
   ContentIds& ids_;
   const uint64_t small_bytes_;
-  const bool with_md5_;
   const int64_t id_;
-  DigestStream md5_stream_{DigestStream::Kind::kMd5};
+  std::optional<Md5Stream> md5_stream_;
   std::string md5_;
   uint32_t crc32c_ = 0;
   uint64_t size_bytes_ = 0;

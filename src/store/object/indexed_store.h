@@ -128,6 +128,7 @@ class IndexedStore : public ObjectStore {
   IndexDatabase& database_;
   const Clock& clock_;
   ContentIds ids_;
+  Md5Threads md5_threads_{8};
 
   std::mutex uploads_mutex_;
   // Uploads somebody is sending now. shared_ptr: a request may hold one while it is dropped here.

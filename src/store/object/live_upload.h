@@ -5,13 +5,15 @@
 #include <string>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "store/object/index.h"
+#include "store/object/md5_stream.h"
 #include "sys/unique_fd.h"
 
 namespace hodei::store {
 
 struct LiveUpload {
+  explicit LiveUpload(Md5Threads* md5_threads) : md5(md5_threads) {}
+
   // Fixed from the start.
   std::string key;
   std::string principal;
@@ -22,7 +24,7 @@ struct LiveUpload {
   UniqueFd fd;
   uint64_t stored_bytes = 0;  // in the file, perhaps not yet durable
   uint32_t crc32c = 0;        // of them
-  DigestStream md5{DigestStream::Kind::kMd5};
+  Md5Stream md5;
   uint64_t flushed_bytes = 0;
   bool dropped = false;    // cancelled, expired or failed meanwhile
   Nanoseconds last_use{};  // monotonic; guarded by the store's uploads_mutex_

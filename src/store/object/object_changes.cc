@@ -64,7 +64,7 @@ class IndexedWriter : public ObjectWriter {
   explicit IndexedWriter(IndexedStore* store)
       : store_(*store),
         builder_(&store->contents_, &store->ids_, store->parts_.small_object_bytes,
-                 /*with_md5=*/true) {}
+                 &store->md5_threads_) {}
 
   Status Append(std::string_view bytes) override {
     if (builder_.size_bytes() + bytes.size() > kObjectSizeLimit) {
@@ -231,7 +231,7 @@ Result<Object> IndexedStore::ComposeObject(const Object& destination,
   RETURN_IF_ERROR(CheckMetadata(destination));
   Object object = destination;
   int64_t components = 0;
-  ContentBuilder builder(&contents_, &ids_, parts_.small_object_bytes, /*with_md5=*/false);
+  ContentBuilder builder(&contents_, &ids_, parts_.small_object_bytes, /*md5_threads=*/nullptr);
   for (const ComposeSource& source : sources) {
     ContentRow row;
     Preconditions match;

@@ -365,7 +365,7 @@ TEST(ObjectModel, LocalStoreBehavesLikeTheMap) {
   options.clock = &clock;
   options.segment_bytes = 256 * 1024;  // many segments come and go
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ObjectStore> store, OpenLocalObjectStore(options));
-  Walk(store.get(), &clock, 2).Run(1'000);
+  Walk(store.get(), &clock, 2).Run(600);
 }
 
 }  // namespace

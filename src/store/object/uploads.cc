@@ -138,7 +138,7 @@ Result<std::shared_ptr<LiveUpload>> IndexedStore::FindUpload(std::string_view id
 }
 
 Result<std::shared_ptr<LiveUpload>> IndexedStore::LoadUpload(const std::string& key) {
-  auto upload = std::make_shared<LiveUpload>();
+  auto upload = std::make_shared<LiveUpload>(&md5_threads_);
   RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(std::optional<UploadRow> row, index.FindUpload(key));
     if (!row) return NoSuchUpload();
@@ -190,7 +190,7 @@ Status IndexedStore::RehashUpload(LiveUpload* upload) {
   if (ftruncate(fd->get(), static_cast<off_t>(row.stored_bytes)) != 0) {
     return ErrnoStatus(errno, "truncate upload");
   }
-  DigestStream md5(DigestStream::Kind::kMd5);
+  Md5Stream md5(&md5_threads_);
   const ContentRow content{row.content_id, row.stored_bytes, row.stored_crc32c, 0, 0, 0};
   RETURN_IF_ERROR_CTX(ReadContent(content,
                                   [&](std::string_view piece) {
@@ -301,7 +301,7 @@ Result<Object> IndexedStore::FinishLocked(LiveUpload* upload, const ExpectedCont
   const UploadStart start = ToStart(upload->row.upload);
   // A failure after this needs the hash again: it is recomputed from the file then.
   const std::string md5 = upload->md5.Final();
-  upload->md5 = DigestStream(DigestStream::Kind::kMd5);
+  upload->md5 = Md5Stream(&md5_threads_);
   Status hashes = CheckExpected(start.expected, upload->stored_bytes, md5, upload->crc32c);
   if (hashes.ok()) hashes = CheckExpected(expected, upload->stored_bytes, md5, upload->crc32c);
   if (!hashes.ok()) {
