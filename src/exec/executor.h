@@ -20,6 +20,9 @@ namespace hodei::exec {
 struct Mount {
   std::string host_path;    // ours, absolute
   std::string inside_path;  // absolute
+  // The folder is given to the replica's own host user (its owner changes): one replica at a time.
+  // What a read-only mount shows must be readable by others (0755/0644); the folders above it need
+  // not be.
   bool writable = false;
 };
 
@@ -59,7 +62,8 @@ struct ReplicaSpec {
   std::string log_dir;
   // Host folder that holds `api.sock`, bound read-only at /run/hodei (the folder, so that a socket
   // made anew after a server restart is seen). A forwarder inside the sandbox listens on
-  // kJobApiAddress and passes bytes to that socket. Empty: no API.
+  // kJobApiAddress and passes bytes to that socket. The replica is another host user: the socket
+  // must be 0666 and the folder 0755 (folders above it may be closed). Empty: no API.
   std::string api_socket_dir;
   std::chrono::milliseconds stop_grace{10'000};  // between SIGTERM and SIGKILL
   // The job's log quota: output beyond it is counted and dropped, the program is never blocked.

@@ -340,6 +340,75 @@ TEST_P(LocalExecutorTest, ReusedPidIsNeverSignalled) {
   waitpid(stranger, nullptr, 0);
 }
 
+// A server of its own process group that starts `spec` and then only waits, killed with its whole
+// group after `delay`.
+void StartAndKillServer(const LocalExecutorOptions& options, const ReplicaSpec& spec,
+                        std::chrono::microseconds delay, bool wait_for_start) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const pid_t server = fork();
+  if (server == 0) {
+    setpgid(0, 0);
+    auto executor = OpenLocalExecutor(options);
+    const bool opened = executor.ok();
+    (void)!write(ends[1], "o", 1);
+    if (opened && (*executor)->Start(spec).ok()) (void)!write(ends[1], "s", 1);
+    for (;;) pause();
+  }
+  close(ends[1]);
+  char byte = 0;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  if (wait_for_start) {
+    ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  }
+  std::this_thread::sleep_for(delay);
+  kill(-server, SIGKILL);
+  waitpid(server, nullptr, 0);
+  close(ends[0]);
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define NEEDS_FORK() GTEST_SKIP() << "the thread sanitizer does not follow a fork with threads"
+#else
+#define NEEDS_FORK() (void)0
+#endif
+
+// F1, F4: SIGKILL to the server's process group leaves the replica running under the same pid.
+TEST_P(LocalExecutorTest, ReplicaOutlivesItsServersProcessGroup) {
+  NEEDS_FORK();
+  StartAndKillServer(local().options(), local().Lasting("outlives", false),
+                     std::chrono::milliseconds(50), true);
+  ASSERT_TRUE(local().Reopen());
+  Listen();
+  const auto running = Await("outlives", ReplicaPhase::kRunning);
+  EXPECT_EQ(running.phase, ReplicaPhase::kRunning);
+  EXPECT_EQ(running.pid, State("outlives").program_pid);
+  EXPECT_EQ(kill(static_cast<pid_t>(running.pid), 0), 0);
+  ASSERT_THAT(executor().Stop("outlives"), IsOk());
+  EXPECT_TRUE(Await("outlives", ReplicaPhase::kExited).exit.stopped);
+}
+
+// F1: wherever in Start() the server dies, user code runs exactly once.
+TEST_P(LocalExecutorTest, ServerKilledAnywhereInStartRunsUserCodeOnce) {
+  NEEDS_FORK();
+  for (int round = 0; round < 20; ++round) {
+    const std::string id = fmt::format("once-{}", round);
+    const ReplicaSpec spec = local().Shell(id, "echo ran");
+    StartAndKillServer(local().options(), spec, std::chrono::milliseconds(round * 4), false);
+    ASSERT_TRUE(local().Reopen());
+    Listen();
+    ASSERT_THAT(executor().Start(spec), IsOk());
+    ReplicaStatus end = Await(id, ReplicaPhase::kExited);
+    // A supervisor that was still starting for the dead server may have given up.
+    if (end.phase == ReplicaPhase::kUnknown) {
+      ASSERT_THAT(executor().Start(spec), IsOk());
+      end = Await(id, ReplicaPhase::kExited);
+    }
+    EXPECT_EQ(end.phase, ReplicaPhase::kExited) << end.exit.detail;
+    EXPECT_EQ(Logs(id).text, "ran\n") << id;
+  }
+}
+
 // F7: a boot in between.
 TEST_P(LocalExecutorTest, OtherBootMeansLost) {
   const std::string dir = local().dir() + "/replicas/rebooted";

@@ -46,7 +46,12 @@ class ExecutorConformance : public ::testing::TestWithParam<ExecutorHarnessFacto
   }
   void TearDown() override {
     if (harness_ == nullptr || !harness_->SkipReason().empty()) return;
-    // Nothing is left behind, whatever the test did.
+    RemoveAll();
+    // Its threads call back into this object: they end while it is whole.
+    harness_.reset();
+  }
+  // Nothing is left behind, whatever the test did.
+  void RemoveAll() {
     const auto all = harness_->executor().List();
     if (!all.ok()) return;
     for (const ReplicaStatus& replica : *all) {
