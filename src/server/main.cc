@@ -10,6 +10,7 @@
 
 #include "base/failpoint.h"
 #include "hodei/config.pb.h"
+#include "server/doctor.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "sys/file.h"
@@ -88,6 +89,7 @@ int Main(int argc, char** argv) {
     fmt::print("hodeid {}\n", kVersion);
     return 0;
   }
+  if (options->doctor) return RunDoctor();
   return Run(*options);
 }
 

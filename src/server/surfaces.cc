@@ -246,6 +246,10 @@ std::vector<Surface> Surfaces::All() const {
   };
 }
 
+std::vector<std::string> Surfaces::UnboundMethods() const {
+  return wired_->transcoder.UnboundMethods();
+}
+
 void Surfaces::SetTokenUris(std::vector<std::string> token_uris) {
   // Key files made from now on lead to the first of them.
   std::string url = token_uris.empty() ? "" : token_uris.front();

@@ -36,6 +36,8 @@ class Surfaces {
   ~Surfaces();
   // In the order in which they are asked; the object store's XML protocol takes what is left.
   std::vector<Surface> All() const;
+  // Methods of the API that answer 501, by full name, sorted.
+  std::vector<std::string> UnboundMethods() const;
   // The URLs of this server's token endpoint. Before the first request.
   void SetTokenUris(std::vector<std::string> token_uris);
   // Ends open log streams, so that the HTTP server need not wait for them.

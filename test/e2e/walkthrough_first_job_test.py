@@ -113,7 +113,7 @@ def test_first_job_as_printed(server, client, tmp_path):
     described = run(f"{client} ml-engine jobs describe {job}", env)
     assert "state: SUCCEEDED" in described.stdout
     assert "masterType: standard_gpu" in described.stdout
-    assert "consumedMLUnits:" in described.stdout
+    assert "trainingOutput:" in described.stdout
 
     interval = " --polling-interval 1" if client == "gcloud" else ""
     logs = run(f"{client} ml-engine jobs stream-logs {job}{interval}", env).stdout
