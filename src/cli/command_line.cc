@@ -168,8 +168,13 @@ class LineParser {
       }
     }
     if (!flag.choices.empty()) {
+      const auto known = [&flag](const std::string& choice) {
+        return std::find(flag.choices.begin(), flag.choices.end(), choice) != flag.choices.end();
+      };
       std::string lower = Lower(value);
-      if (std::find(flag.choices.begin(), flag.choices.end(), lower) == flag.choices.end()) {
+      // As gcloud does: the API's spelling of a choice (STANDARD_1) is taken too.
+      if (!known(lower)) std::replace(lower.begin(), lower.end(), '_', '-');
+      if (!known(lower)) {
         return Fail(flag,
                     fmt::format("Invalid choice: '{}'.\n\nValid choices are [{}].", value,
                                 fmt::join(flag.choices, ", ")),

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -117,8 +118,7 @@ class Follower {
   Status Once() {
     net::ClientRequest request;
     request.target = path_;
-    if (!resume_token_.empty())
-      request.target += "?" + EncodeQuery({{"resumeToken", resume_token_}});
+    if (!last_ids_.empty()) request.target += "?" + EncodeQuery({{"resumeToken", ResumeToken()}});
     partial_.clear();
     auto sink = [this](std::string_view piece) { return Take(piece); };
     ASSIGN_OR_RETURN(net::ClientResponse response,
@@ -154,18 +154,24 @@ class Follower {
     if (const Json* error = Member(line, "error"); error != nullptr) {
       return Unavailable(MemberText(*error, "message"));
     }
-    std::string id = MemberText(line, "insertId");
-    if (!id.empty() && id == resume_token_) return OkStatus();
     screen_->Entry(line);
     ++entries_;
-    if (!id.empty()) resume_token_ = id;
+    std::string id = MemberText(line, "insertId");
+    if (!id.empty()) last_ids_[MemberText(line, "source")] = id;
     return OkStatus();
+  }
+
+  // The last entry seen of every source: the server goes on exactly after them.
+  std::string ResumeToken() const {
+    std::string token;
+    for (const auto& [source, id] : last_ids_) token += (token.empty() ? "" : ",") + id;
+    return token;
   }
 
   Api& api_;
   const std::string path_;
   Screen* screen_;
-  std::string resume_token_;
+  std::map<std::string, std::string> last_ids_;  // by source
   std::string partial_;
   std::string state_;
   size_t entries_ = 0;

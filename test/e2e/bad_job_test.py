@@ -18,6 +18,16 @@ def env(server):
     return env
 
 
+SMALL_DISK = """
+trainingInput:
+  scaleTier: CUSTOM
+  masterType: n1-highmem-2
+  masterConfig:
+    diskConfig:
+      bootDiskSizeGb: 1
+"""
+
+
 def submit(env, folder, job, code, setup=None, module="trainer.task", more=""):
     package = folder / "trainer"
     package.mkdir()
@@ -92,7 +102,8 @@ def test_log_flood_is_capped_and_said(env, tmp_path):
 
 
 def test_full_disk_hits_the_job_alone(env, tmp_path):
-    submit(env, tmp_path, "bad_disk", """
+    (tmp_path / "small.yaml").write_text(SMALL_DISK)
+    submit(env, tmp_path, "bad_disk", more="--config small.yaml", code="""
         import errno
         try:
             with open("/work/big", "wb") as f:

@@ -144,7 +144,8 @@ def test_stream_logs_exit_code_tells_success(server, client, tmp_path, code, exi
     assert done.returncode == exit_code, done.stderr
     assert ("state: SUCCEEDED" if exit_code == 0 else "state: FAILED") in done.stdout
     if exit_code:
-        assert "The replica master 0 exited with a non-zero status of 3. Termination reason: Error." in done.stdout
+        described = run(f"{client} ml-engine jobs describe {job}", env).stdout
+        assert "The replica master 0 exited with a non-zero status of 3. Termination reason: Error." in described
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sys/file.h"
+#include "sys/file_lock.h"
 
 namespace hodei::store {
 namespace {
@@ -28,19 +29,15 @@ std::string HolderPid(std::string_view content) {
 
 Result<StoreLock> StoreLock::Take(const std::string& path) {
   ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  // Of the open file, not of the process: closing another descriptor of the file keeps it.
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  const bool taken = fcntl(fd.get(), F_OFD_SETLK, &whole) == 0;
-  const int error = errno;
+  const Status taken = LockFile(fd.get());
   ASSIGN_OR_RETURN(const std::string content, ReadFile(path, kMaxLockBytes));
-  if (!taken && (error == EAGAIN || error == EACCES)) {
+  if (taken.code() == Code::kUnavailable) {
     return FailedPrecondition(
         fmt::format("the data folder is in use by another server (pid {}, lock '{}'); stop that "
                     "one, or give this one a folder of its own with --data",
                     HolderPid(content), path));
   }
-  if (!taken) return ErrnoStatus(error, fmt::format("lock '{}'", path));
+  if (!taken.ok()) return Annotate(taken, fmt::format("lock '{}'", path));
   StoreLock lock(path, std::move(fd));
   lock.initialized_ = content.find(kInitialized) != std::string::npos;
   lock.was_clean_ = content.find(kClean) != std::string::npos;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "store/object/file_contents.h"
 #include "store/object/indexed_store.h"
@@ -11,21 +10,18 @@
 #include "store/object/memory_index.h"
 #include "store/object/sqlite_database.h"
 #include "sys/file.h"
+#include "sys/file_lock.h"
 
 namespace hodei::store {
 namespace {
 
 Result<UniqueFd> LockFolder(const std::string& directory) {
   ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(directory + "/lock", O_RDWR | O_CREAT));
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return fd;
-  if (errno == EAGAIN || errno == EACCES) {
-    return FailedPrecondition(
-        fmt::format("another server is using the object store in '{}': stop it first", directory));
-  }
-  return ErrnoStatus(errno, "lock");
+  const Status locked = LockFile(fd.get());
+  if (locked.ok()) return fd;
+  if (locked.code() != Code::kUnavailable) return Annotate(locked, "the object store's folder");
+  return FailedPrecondition(
+      fmt::format("another server is using the object store in '{}': stop it first", directory));
 }
 
 // An index that is gone while contents are there must not look like an empty store.
