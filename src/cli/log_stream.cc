@@ -154,17 +154,21 @@ class Follower {
     if (const Json* error = Member(line, "error"); error != nullptr) {
       return Unavailable(MemberText(*error, "message"));
     }
+    const std::string id = MemberText(line, "insertId");
+    std::string& last = last_ids_[MemberText(line, "source")];
+    if (!id.empty() && id == last) return OkStatus();  // a server that repeats the last one
     screen_->Entry(line);
     ++entries_;
-    std::string id = MemberText(line, "insertId");
-    if (!id.empty()) last_ids_[MemberText(line, "source")] = id;
+    if (!id.empty()) last = id;
     return OkStatus();
   }
 
   // The last entry seen of every source: the server goes on exactly after them.
   std::string ResumeToken() const {
     std::string token;
-    for (const auto& [source, id] : last_ids_) token += (token.empty() ? "" : ",") + id;
+    for (const auto& [source, id] : last_ids_) {
+      if (!id.empty()) token += (token.empty() ? "" : ",") + id;
+    }
     return token;
   }
 

@@ -50,6 +50,8 @@ int Supervisor::Run() {
   if (status.ok()) status = AwaitReady();
   if (!status.ok()) {
     UndoStart();
+    // Before the report: who reads it may start the replica anew at once.
+    lock_.Reset();
     Report("error " + status.message());
     return 1;
   }
