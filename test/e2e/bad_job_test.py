@@ -24,7 +24,7 @@ trainingInput:
   masterType: n1-highmem-2
   masterConfig:
     diskConfig:
-      bootDiskSizeGb: 1
+      bootDiskSizeGb: 10
 """
 
 
