@@ -221,6 +221,47 @@ std::string NewRsaKey() {
   return std::string(bytes, static_cast<size_t>(size));
 }
 
+// A `hodeid` that prints what the test wants.
+class ServerProgram : public SettingsTest {
+ protected:
+  CliRun RunWith(const std::string& script, std::vector<std::string> words) {
+    std::string bin = folder_.path() + "/bin";
+    EXPECT_TRUE(MakeDirectories(bin).ok());
+    EXPECT_TRUE(WriteFileDurably(bin + "/hodeid", "#!/bin/sh\n" + script, 0700).ok());
+    auto environment = Environment();
+    const char* path = getenv("PATH");
+    environment["PATH"] = bin + ":" + (path == nullptr ? "/usr/bin:/bin" : path);
+    return RunCli(words, environment);
+  }
+};
+
+TEST_F(ServerProgram, DoctorShowsTheServersOwnFindings) {
+  CliRun run = RunWith(
+      "echo 'ok   sandbox: tier A, full isolation'\necho 'warn internet: none'\necho noise\n"
+      "echo '{\"level\":\"fail\",\"subject\":\"escape\",\"text\":\"got "
+      "out\",\"advice\":\"stop\"}'\n",
+      {"doctor", "--server", "http://127.0.0.1:1"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.out, HasSubstr("FAIL  server       nothing answers at http://127.0.0.1:1"));
+  EXPECT_THAT(run.out, HasSubstr("ok    sandbox      tier A, full isolation\n"));
+  EXPECT_THAT(run.out, HasSubstr("warn  internet     none\n"));
+  EXPECT_THAT(run.out, HasSubstr("FAIL  escape       got out\n                   → stop\n"));
+}
+
+TEST_F(ServerProgram, UpShowsTheLastWordsOfAServerThatDoesNotStart) {
+  CliRun run = RunWith("echo 'hodeid: the port is taken'; exit 1\n", {"up"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("hodeid: the port is taken"));
+}
+
+TEST_F(ServerProgram, DownWithoutAServerIsNoError) {
+  WriteData("server.json", R"({"url":"http://127.0.0.1:1","pid":1,"auth":"token"})");
+  CliRun run = Run({"down"});
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_THAT(run.err, HasSubstr("No server is running on"));
+  EXPECT_EQ(Run({"status"}).exit_code, 1);
+}
+
 TEST_F(SettingsTest, ActivatesAServiceAccountKey) {
   Imposter server;
   server.On("POST", "/token", 200,
