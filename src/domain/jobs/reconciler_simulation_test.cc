@@ -315,7 +315,8 @@ class Simulation {
     // Nothing is left behind at the executor.
     world_.clock.Advance(world_.options.sweep_interval);
     Reconcile();
-    for (const exec::ReplicaStatus& status : *world_.executor.List()) {
+    const std::vector<exec::ReplicaStatus> left = world_.executor.List().value();
+    for (const exec::ReplicaStatus& status : left) {
       ADD_FAILURE() << "left behind: " << status.id;
     }
   }
