@@ -185,10 +185,9 @@ class Follower {
 // For servers without the follow endpoint: asks entries:list again and again.
 class Poller {
  public:
-  Poller(Context& context, Api& api, const LogStreamOptions& options, std::string project,
-         std::string job_path, Screen* screen)
-      : context_(context),
-        api_(api),
+  Poller(Api& api, const LogStreamOptions& options, std::string project, std::string job_path,
+         Screen* screen)
+      : api_(api),
         options_(options),
         project_(std::move(project)),
         job_path_(std::move(job_path)),
@@ -239,7 +238,6 @@ class Poller {
     return true;
   }
 
-  Context& context_;
   Api& api_;
   const LogStreamOptions& options_;
   const std::string project_;
@@ -260,7 +258,7 @@ Result<std::string> StreamLogs(Context& context, const LogStreamOptions& options
   Screen screen(context, options, job_path);
   Result<std::string> state = Follower(*api, job_path + ":followLogs", &screen).Run();
   if (state.ok() || state.status().code() != Code::kUnimplemented) return state;
-  return Poller(context, *api, options, project, job_path, &screen).Run();
+  return Poller(*api, options, project, job_path, &screen).Run();
 }
 
 }  // namespace hodei::cli
