@@ -340,26 +340,55 @@ TEST_P(LocalExecutorTest, ReusedPidIsNeverSignalled) {
   waitpid(stranger, nullptr, 0);
 }
 
-// A server of its own process group that starts `spec` and then only waits, killed with its whole
-// group after `delay`.
-void StartAndKillServer(const LocalExecutorOptions& options, const ReplicaSpec& spec,
+// What StartAndKillServer() runs in a process of its own: opens an executor, starts one replica and
+// waits to be killed. Not a test: without its variables it does nothing.
+constexpr char kServerFolder[] = "HODEI_TEST_SERVER_FOLDER";
+constexpr int kServerPipe = 9;
+
+TEST(ServerProcess, DISABLED_StartsOneReplicaAndWaits) {
+  const char* folder = std::getenv(kServerFolder);
+  if (folder == nullptr) return;
+  const auto plan = ParseLaunchPlan(*ReadFile(std::string(folder) + "/server-plan"));
+  LocalExecutorOptions options;
+  options.dir = std::string(folder) + "/exec";
+  options.bin_dir = BinDir();
+  fcntl(kServerPipe, F_SETFD, FD_CLOEXEC);
+  auto executor = OpenLocalExecutor(options);
+  (void)!write(kServerPipe, "o", 1);
+  if (executor.ok() && (*executor)->Start(plan->spec).ok()) (void)!write(kServerPipe, "s", 1);
+  for (;;) pause();
+}
+
+// Kills the server with its whole process group `delay` after it opened its executor, or after
+// Start() returned.
+void StartAndKillServer(const std::string& root, const ReplicaSpec& spec,
                         std::chrono::microseconds delay, bool wait_for_start) {
+  LaunchPlan plan;
+  plan.spec = spec;
+  ASSERT_THAT(WriteFileDurably(root + "/server-plan", SerializeLaunchPlan(plan)), IsOk());
   int ends[2];
   ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
-  const pid_t server = fork();
-  if (server == 0) {
-    setpgid(0, 0);
-    auto executor = OpenLocalExecutor(options);
-    const bool opened = executor.ok();
-    (void)!write(ends[1], "o", 1);
-    if (opened && (*executor)->Start(spec).ok()) (void)!write(ends[1], "s", 1);
-    for (;;) pause();
-  }
+  std::string words[] = {"server", "--gtest_also_run_disabled_tests",
+                         "--gtest_filter=ServerProcess.*"};
+  std::string variables[] = {std::string(kServerFolder) + "=" + root, "HODEI_BIN_DIR=" + BinDir()};
+  char* argv[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+  char* env[] = {variables[0].data(), variables[1].data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], kServerPipe);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  pid_t server = 0;
+  ASSERT_EQ(posix_spawn(&server, "/proc/self/exe", &actions, &attributes, argv, env), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   close(ends[1]);
   char byte = 0;
-  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  EXPECT_EQ(read(ends[0], &byte, 1), 1);
   if (wait_for_start) {
-    ASSERT_EQ(read(ends[0], &byte, 1), 1);
+    EXPECT_EQ(read(ends[0], &byte, 1), 1);
   }
   std::this_thread::sleep_for(delay);
   kill(-server, SIGKILL);
@@ -367,16 +396,9 @@ void StartAndKillServer(const LocalExecutorOptions& options, const ReplicaSpec& 
   close(ends[0]);
 }
 
-#if defined(__SANITIZE_THREAD__)
-#define NEEDS_FORK() GTEST_SKIP() << "the thread sanitizer does not follow a fork with threads"
-#else
-#define NEEDS_FORK() (void)0
-#endif
-
 // F1, F4: SIGKILL to the server's process group leaves the replica running under the same pid.
 TEST_P(LocalExecutorTest, ReplicaOutlivesItsServersProcessGroup) {
-  NEEDS_FORK();
-  StartAndKillServer(local().options(), local().Lasting("outlives", false),
+  StartAndKillServer(local().root(), local().Lasting("outlives", false),
                      std::chrono::milliseconds(50), true);
   ASSERT_TRUE(local().Reopen());
   Listen();
@@ -390,11 +412,10 @@ TEST_P(LocalExecutorTest, ReplicaOutlivesItsServersProcessGroup) {
 
 // F1: wherever in Start() the server dies, user code runs exactly once.
 TEST_P(LocalExecutorTest, ServerKilledAnywhereInStartRunsUserCodeOnce) {
-  NEEDS_FORK();
   for (int round = 0; round < 20; ++round) {
     const std::string id = fmt::format("once-{}", round);
     const ReplicaSpec spec = local().Shell(id, "echo ran");
-    StartAndKillServer(local().options(), spec, std::chrono::milliseconds(round * 4), false);
+    StartAndKillServer(local().root(), spec, std::chrono::milliseconds(round * 4), false);
     ASSERT_TRUE(local().Reopen());
     Listen();
     ASSERT_THAT(executor().Start(spec), IsOk());

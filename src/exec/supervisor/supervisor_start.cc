@@ -80,6 +80,17 @@ bool DropRights(uint32_t uid) {
   return syscall(SYS_capset, &header, none) == 0;
 }
 
+// The first move into a version 1 group after a quiet time waits for a grace period of the kernel
+// (some 20 ms); moves soon after do not. A process that has nothing else to do waits for it while
+// the scratch is attached.
+pid_t StartHerald(const std::vector<CgroupDirectory>& cgroups) {
+  if (cgroups.empty()) return 0;
+  const pid_t herald = fork();
+  if (herald != 0) return herald;
+  (void)JoinCgroups({cgroups.front()}, getpid());
+  _exit(0);
+}
+
 void Complain(const char* what) {
   (void)!write(2, what, std::char_traits<char>::length(what));
   _exit(125);
@@ -154,6 +165,7 @@ Status Supervisor::SyncState() {
 Status Supervisor::StartSandbox() {
   const ReplicaSpec& spec = plan_.spec;
   RETURN_IF_ERROR(CreateCgroups(plan_.cgroups, spec.resources, DeviceRules(spec.resources.gpus)));
+  const pid_t herald = StartHerald(plan_.cgroups);
   oom_ = WatchOutOfMemory(plan_.cgroups);
   if (oom_) Watch(oom_.get());
   if (!plan_.scratch_template.empty()) {
@@ -183,6 +195,7 @@ Status Supervisor::StartSandbox() {
   const UniqueFd theirs(ends[1]);
   const int on = 1;
   setsockopt(init_socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  if (herald > 0) waitpid(herald, nullptr, 0);
   sandbox_pid_ = fork();
   if (sandbox_pid_ < 0) return ErrnoStatus(errno, "fork");
   if (sandbox_pid_ == 0) {
