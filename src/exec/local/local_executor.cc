@@ -32,6 +32,7 @@ namespace {
 // Host users of jobs: far above what people and distributions use, below what 32 bits end at.
 constexpr uint32_t kFirstJobUid = 0x70000000;
 constexpr uint32_t kJobUids = 0x0FFFFFFF;
+constexpr char kNetworkLock[] = "/run/hodei-network.lock";
 constexpr std::chrono::seconds kStartLimit{60};
 constexpr std::chrono::seconds kKillPatience{5};
 constexpr size_t kMaxArguments = 10'000;
@@ -227,6 +228,8 @@ void LocalExecutor::CleanUp() {
   for (const std::string& group : ListGroups(instance_)) {
     if (!groups.contains(group)) (void)RemoveGroup(group).ok();
   }
+  // Interfaces die a moment after their replica, so the last removal may have come too early.
+  if (FileExists(kForwardingRecord)) (void)RemoveUnusedEgress(kNetworkLock).ok();
   const auto scratches = ListDirectory(options_.dir + "/scratch");
   if (!scratches.ok()) return;
   for (const std::string& name : *scratches) {
@@ -265,7 +268,7 @@ Result<LaunchPlan> LocalExecutor::MakePlan(const ReplicaSpec& spec) {
   plan.init_path = options_.bin_dir + "/hodei-replica-init";
   plan.seccomp_path = options_.dir + "/templates/seccomp.bpf";
   plan.scratch_path = options_.dir + "/scratch/" + spec.id;
-  plan.network_lock = "/run/hodei-network.lock";
+  plan.network_lock = kNetworkLock;
   for (const std::string& gpu : spec.resources.gpus) {
     if (std::find(able.gpus.begin(), able.gpus.end(), gpu) == able.gpus.end()) {
       return FailedPrecondition(fmt::format("there is no GPU '{}' here", gpu));

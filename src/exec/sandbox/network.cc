@@ -25,7 +25,6 @@ constexpr char kNft[] = "/usr/sbin/nft";
 constexpr char kNetnsDir[] = "/run/netns";
 constexpr char kTable[] = "hodei";
 constexpr char kInterfacePrefix[] = "hodei";
-constexpr char kForwardingRecord[] = "/run/hodei-forwarding";
 constexpr int kMaxEgressReplicas = 16'000;  // /30 networks in 100.127.0.0/16
 
 // Serialises table and forwarding changes of all servers and supervisors of this machine.
@@ -307,12 +306,11 @@ Status RemoveUnusedEgress(const std::string& lock_path) {
     std::istringstream names(*record);
     for (std::string name; names >> name;) (void)WriteSysctl(ForwardingPath(name), "0").ok();
     unlink(kForwardingRecord);
-    return RunProgram(
-               {kNft, "-f", "-"},
-               {.input = fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", kTable)})
-        .status();
   }
-  return OkStatus();
+  // Naming it first makes the removal of an absent table no error.
+  return RunProgram({kNft, "-f", "-"},
+                    {.input = fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", kTable)})
+      .status();
 }
 
 std::string EgressProblem() {

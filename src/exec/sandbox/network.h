@@ -21,6 +21,8 @@
 namespace hodei::exec {
 
 inline constexpr size_t kMaxGroupSize = 4096;
+// Interfaces of the host that forward only because replicas need it, one a line.
+inline constexpr char kForwardingRecord[] = "/run/hodei-forwarding";
 
 // Address of the index-th host of a group, "100.96.x.y": the same in every group, since groups
 // never meet.
