@@ -78,7 +78,27 @@ class IndexedStore : public ObjectStore {
   Result<Object> FinishUpload(std::string_view id, std::string_view principal, uint64_t total_size,
                               const ExpectedContent& expected) override;
   Status CancelUpload(std::string_view id, std::string_view principal) override;
-  Status Sweep() override;
+  Result<Object> RestoreObject(std::string_view bucket, std::string_view name, int64_t generation,
+                               const Preconditions& preconditions) override;
+  Result<Object> GetSoftDeleted(std::string_view bucket, std::string_view name,
+                                int64_t generation) override;
+  Result<std::string> StartMultipart(const UploadStart& start) override;
+  Result<Object> CompleteMultipart(const MultipartKey& upload,
+                                   const std::vector<CompletedPart>& parts,
+                                   const Preconditions& preconditions) override;
+  Status AbortMultipart(const MultipartKey& upload) override;
+  Result<ListPartsPage> ListParts(const MultipartKey& upload, int after, size_t limit) override;
+  Result<ListMultipartsPage> ListMultiparts(std::string_view bucket,
+                                            const ListMultipartsOptions& options) override;
+  Result<std::vector<Object>> HoldGenerations(
+      std::string_view holder, const std::vector<GenerationName>& generations) override;
+  Status ReleaseGenerations(std::string_view holder) override;
+  Result<std::vector<Object>> ListHeld(std::string_view holder) override;
+  Result<std::vector<std::string>> ListHolders(std::string_view prefix) override;
+  Result<OpenedObject> OpenHeld(std::string_view holder, const GenerationName& generation) override;
+  Status CopyHeldToFile(std::string_view holder, const GenerationName& generation,
+                        const std::string& host_path) override;
+  Result<bool> Sweep() override;
   Result<FsckReport> Fsck() override;
 
  private:

@@ -47,7 +47,7 @@ Status IndexedStore::Recover() {
   return OkStatus();
 }
 
-Status IndexedStore::Sweep() {
+Result<bool> IndexedStore::Sweep() {
   const int64_t before =
       clock_.Now().unix_nanos / 1'000'000'000 - std::chrono::seconds(kUploadLifetime).count();
   constexpr size_t kBatch = 1000;
@@ -62,14 +62,15 @@ Status IndexedStore::Sweep() {
   }
   // Segments that became empty while they were the open one.
   ASSIGN_OR_RETURN(const std::vector<int64_t> segments, contents_.ListSegments());
-  return Change([&](Index& index, Freed* freed) -> Status {
+  RETURN_IF_ERROR(Change([&](Index& index, Freed* freed) -> Status {
     for (const int64_t segment : segments) {
       if (segment >= contents_.open_segment() && contents_.open_segment() != 0) continue;
       ASSIGN_OR_RETURN(const std::vector<ContentRow> rows, index.ContentsOfSegment(segment, 1));
       if (rows.empty()) freed->segments.push_back(segment);
     }
     return OkStatus();
-  });
+  }));
+  return false;
 }
 
 Status IndexedStore::CheckContents(FsckReport* report) {

@@ -84,6 +84,10 @@ class IndexedWriter : public ObjectWriter {
     return store_.CommitContent(&builder_, metadata, preconditions);
   }
 
+  Result<MultipartPart> CommitPart(const MultipartKey&, int, const ExpectedContent&) override {
+    return Unimplemented("multipart uploads");
+  }
+
  private:
   IndexedStore& store_;
   ContentBuilder builder_;

@@ -67,7 +67,7 @@ struct OpenedObject {
 void Slice(uint64_t offset, uint64_t length, OpenedObject* opened);
 
 struct ListBucketsOptions {
-  std::string project_id;
+  std::string project_id;  // empty: every project's
   std::string prefix;
   size_t limit = 1000;     // 1..1000
   std::string page_token;  // INVALID_ARGUMENT when not one of ours
@@ -82,11 +82,12 @@ struct ListObjectsOptions {
   std::string prefix;
   std::string delimiter;
   bool include_trailing_delimiter = false;
-  std::string start_offset;  // name >= it
-  std::string end_offset;    // name < it, when not empty
-  std::string match_glob;    // empty matches all; a bad pattern is INVALID_ARGUMENT
-  bool versions = false;     // also noncurrent generations
-  size_t limit = 1000;       // items + prefixes, 1..1000
+  std::string start_offset;   // name >= it
+  std::string end_offset;     // name < it, when not empty
+  std::string match_glob;     // empty matches all; a bad pattern is INVALID_ARGUMENT
+  bool versions = false;      // also noncurrent generations
+  bool soft_deleted = false;  // only those; not with `versions`
+  size_t limit = 1000;        // items + prefixes, 1..1000
   std::string page_token;
 };
 
@@ -95,6 +96,60 @@ struct ListObjectsPage {
   std::vector<std::string> prefixes;  // sorted, unique
   // Empty on the last page. A page may be short of the limit, even empty, when this is not.
   std::string next_page_token;
+};
+
+// One generation of one object.
+struct GenerationName {
+  std::string bucket;
+  std::string name;
+  int64_t generation = 0;  // 0 where said: the live one
+};
+
+// A multipart upload in Cloud Storage's XML dialect. Unlike a resumable upload's, its id is no
+// credential: who may write to the object may go on with it.
+struct MultipartKey {
+  std::string bucket;
+  std::string name;
+  std::string id;
+};
+
+struct MultipartUpload {
+  std::string id;
+  std::string principal;  // who started it
+  Object object;          // bucket, name and metadata of what it will be
+  google::protobuf::Timestamp time_created;
+};
+
+struct MultipartPart {
+  int number = 0;  // 1..kMultipartPartLimit
+  uint64_t size = 0;
+  std::string md5;  // 16 raw bytes; its hex is the part's ETag
+  uint32_t crc32c = 0;
+  google::protobuf::Timestamp time_created;
+};
+
+// What the client says a part is.
+struct CompletedPart {
+  int number = 0;
+  std::string md5;  // 16 raw bytes, or empty: whatever is there
+};
+
+struct ListMultipartsOptions {
+  std::string prefix;
+  std::string after_name;  // continue behind this name, or, with after_id, behind this upload of it
+  std::string after_id;
+  size_t limit = 1000;  // 1..1000
+};
+
+struct ListMultipartsPage {
+  std::vector<MultipartUpload> uploads;  // by bytes of the name, then by id
+  bool more = false;
+};
+
+struct ListPartsPage {
+  MultipartUpload upload;
+  std::vector<MultipartPart> parts;  // by number
+  bool more = false;
 };
 
 // A new object's bytes on their way in. One thread at a time. Destruction without a successful
@@ -109,6 +164,10 @@ class ObjectWriter {
   // rest is set here. Once only. INVALID_ARGUMENT when the bytes are not what `expected` says.
   virtual Result<Object> Commit(const Object& metadata, const Preconditions& preconditions,
                                 const ExpectedContent& expected) = 0;
+  // Instead of Commit(): makes the bytes part `number` of the upload, durably, in place of an
+  // earlier part of that number. NOT_FOUND "noSuchUpload".
+  virtual Result<MultipartPart> CommitPart(const MultipartKey& upload, int number,
+                                           const ExpectedContent& expected) = 0;
 };
 
 struct UploadStart {
@@ -128,6 +187,11 @@ struct UploadStatus {
 inline constexpr std::chrono::hours kUploadLifetime{7 * 24};
 inline constexpr size_t kOpenUploadLimit = 10'000;
 inline constexpr size_t kComposeSourceLimit = 32;
+// The same lifetime and cap hold for multipart uploads, counted by themselves.
+inline constexpr int kMultipartPartLimit = 10'000;
+inline constexpr uint64_t kMultipartPartBytesMin = 5ULL << 20;  // but for the last part
+inline constexpr size_t kHeldGenerationLimit = 100'000;         // of one holder
+inline constexpr size_t kHolderBytesLimit = 1024;
 inline constexpr uint64_t kObjectSizeLimit = 5ULL << 40;
 
 struct ComposeSource {
@@ -193,6 +257,14 @@ class ObjectStore {
   virtual Status DeleteObject(std::string_view bucket, std::string_view name,
                               std::optional<int64_t> generation,
                               const Preconditions& preconditions) = 0;
+  // Makes a noncurrent or soft-deleted generation live again, as a new generation with the same
+  // bytes and metadata. The preconditions are about the live object.
+  virtual Result<Object> RestoreObject(std::string_view bucket, std::string_view name,
+                                       int64_t generation, const Preconditions& preconditions) = 0;
+  // A generation deleted less than the bucket's softDeletePolicy ago: its soft_delete_time and
+  // hard_delete_time say when.
+  virtual Result<Object> GetSoftDeleted(std::string_view bucket, std::string_view name,
+                                        int64_t generation) = 0;
   // The concatenation of 1..32 objects of destination.bucket(). Has no md5.
   virtual Result<Object> ComposeObject(const Object& destination,
                                        const std::vector<ComposeSource>& sources,
@@ -222,8 +294,47 @@ class ObjectStore {
   virtual Result<Object> FinishUpload(std::string_view id, std::string_view principal,
                                       uint64_t total_size, const ExpectedContent& expected) = 0;
   virtual Status CancelUpload(std::string_view id, std::string_view principal) = 0;
-  // Drops expired uploads and frees space nobody refers to. Called now and then by the server.
-  virtual Status Sweep() = 0;
+
+  // Multipart uploads; they survive a restart. NOT_FOUND "noSuchUpload" for an unknown, expired or
+  // aborted one, and when bucket or name are not the upload's.
+  // `start.expected` and `start.preconditions` are not used.
+  virtual Result<std::string> StartMultipart(const UploadStart& start) = 0;
+  // Makes the parts, in the order given, the object. Parts not named are dropped. Has no md5, as
+  // composed objects. INVALID_ARGUMENT "invalidPartOrder" unless numbers ascend, "invalidPart" for
+  // one that is not there or has another md5, "entityTooSmall". Repeated after success it returns
+  // the same object.
+  virtual Result<Object> CompleteMultipart(const MultipartKey& upload,
+                                           const std::vector<CompletedPart>& parts,
+                                           const Preconditions& preconditions) = 0;
+  virtual Status AbortMultipart(const MultipartKey& upload) = 0;
+  // Parts with a number above `after`, at most `limit` (1..1000).
+  virtual Result<ListPartsPage> ListParts(const MultipartKey& upload, int after, size_t limit) = 0;
+  virtual Result<ListMultipartsPage> ListMultiparts(std::string_view bucket,
+                                                    const ListMultipartsOptions& options) = 0;
+
+  // References: a holder, for example "version:projects/p/models/m/versions/v", keeps generations'
+  // bytes readable after the objects were overwritten or deleted and after their bucket is gone.
+  // Nothing is copied. Durable, and all or none. Generations the holder has already stay held; a
+  // generation of 0 means the live one. Returns the objects as held, in the order given.
+  // NOT_FOUND for a generation that is not there; RESOURCE_EXHAUSTED at kHeldGenerationLimit.
+  virtual Result<std::vector<Object>> HoldGenerations(
+      std::string_view holder, const std::vector<GenerationName>& generations) = 0;
+  // Lets go of all of them; bytes nobody else refers to are freed. Fine when there are none.
+  virtual Status ReleaseGenerations(std::string_view holder) = 0;
+  // What it holds, as it was when it was held; by bucket, name and generation.
+  virtual Result<std::vector<Object>> ListHeld(std::string_view holder) = 0;
+  // Holders whose name starts with `prefix`, sorted, so that an owner can find what it forgot.
+  virtual Result<std::vector<std::string>> ListHolders(std::string_view prefix) = 0;
+  // As OpenObject and CopyToFile, by reference. NOT_FOUND when the holder does not hold it.
+  virtual Result<OpenedObject> OpenHeld(std::string_view holder,
+                                        const GenerationName& generation) = 0;
+  virtual Status CopyHeldToFile(std::string_view holder, const GenerationName& generation,
+                                const std::string& host_path) = 0;
+
+  // A bounded piece of housekeeping: drops expired uploads and soft-deleted objects, moves what
+  // lives in sparse segments together and frees the rest. Called again and again by the server;
+  // returns whether more is waiting.
+  virtual Result<bool> Sweep() = 0;
 
   // Compares every content's size and CRC with the index, reference counts with references, and
   // the disk with both. Slow: reads everything. Uploads may go on meanwhile.
