@@ -6,12 +6,12 @@
 
 #include <utility>
 
-#include "store/meta/sqlite_database.h"
 #include "store/meta/sqlite_reader.h"
 #include "store/meta/sqlite_schema.h"
 #include "store/meta/sqlite_writer.h"
 #include "store/meta/store_lock.h"
 #include "store/meta/watch_list.h"
+#include "store/sqlite/sqlite_database.h"
 #include "sys/file.h"
 
 namespace hodei::store {

@@ -30,18 +30,6 @@ constexpr char kByCreationOpen[] =
     " INDEXED BY records_by_creation WHERE kind = ?1 AND create_order < ?5"
     " AND name >= ?2 ORDER BY create_order DESC LIMIT ?4";
 
-// The statement goes back to its start however the function that uses it ends.
-class ResetAtEnd {
- public:
-  explicit ResetAtEnd(SqliteStatement* statement) : statement_(statement) {}
-  ~ResetAtEnd() { statement_->Reset(); }
-  ResetAtEnd(const ResetAtEnd&) = delete;
-  ResetAtEnd& operator=(const ResetAtEnd&) = delete;
-
- private:
-  SqliteStatement* const statement_;
-};
-
 Result<Record> ReadRow(const SqliteStatement& row, std::string_view kind, std::string_view path) {
   Record record;
   record.kind = kind;
@@ -81,7 +69,7 @@ Result<std::unique_ptr<SqliteReader>> SqliteReader::Open(const SqliteMetaStoreOp
 }
 
 Result<Record> SqliteReader::Get(std::string_view kind, std::string_view name) {
-  const ResetAtEnd reset(get_.get());
+  const BorrowedStatement reset(get_.get());
   get_->BindText(1, kind);
   get_->BindBlob(2, name);
   ASSIGN_OR_RETURN(const bool found, get_->Step());
@@ -104,7 +92,7 @@ Result<ListPage> SqliteReader::List(std::string_view kind, const ListOptions& op
   SqliteStatement* const statement = options.newest_first
                                          ? (end ? by_creation_ : by_creation_open_).get()
                                          : (end ? by_name_ : by_name_open_).get();
-  const ResetAtEnd reset(statement);
+  const BorrowedStatement reset(statement);
   statement->BindText(1, kind);
   statement->BindBlob(2, start);
   if (end) statement->BindBlob(3, *end);

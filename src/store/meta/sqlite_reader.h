@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "store/meta/meta_store.h"
-#include "store/meta/sqlite_database.h"
+#include "store/sqlite/sqlite_database.h"
 #include "store/meta/sqlite_meta_store.h"
 
 namespace hodei::store {

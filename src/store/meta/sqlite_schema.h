@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/status.h"
-#include "store/meta/sqlite_database.h"
+#include "store/sqlite/sqlite_database.h"
 
 namespace hodei::store {
 

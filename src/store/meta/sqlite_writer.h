@@ -12,7 +12,7 @@
 
 #include "base/status.h"
 #include "store/meta/meta_store.h"
-#include "store/meta/sqlite_database.h"
+#include "store/sqlite/sqlite_database.h"
 #include "store/meta/sqlite_meta_store.h"
 #include "store/meta/watch_list.h"
 

@@ -1,4 +1,4 @@
-#include "store/meta/sqlite_database.h"
+#include "store/sqlite/sqlite_database.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -56,20 +56,24 @@ void SqliteStatement::Reset() {
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path, Mode mode,
                                                              std::chrono::milliseconds busy_wait) {
   sqlite3* handle = nullptr;
-  const int access = mode == Mode::kWriter ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  const int access = mode == Mode::kReader   ? SQLITE_OPEN_READONLY
+                     : mode == Mode::kWriter ? SQLITE_OPEN_READWRITE
+                                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, access | SQLITE_OPEN_NOMUTEX, nullptr);
   if (handle == nullptr) return ResourceExhausted(fmt::format("no memory to open '{}'", path));
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(path, handle));
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, static_cast<int>(busy_wait.count()));
-  // The log stays when the last connection closes, so that a log that is missing means damage.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   return database;
 }
 
-SqliteDatabase::~SqliteDatabase() { sqlite3_close_v2(handle_); }
+SqliteDatabase::~SqliteDatabase() {
+  kept_.clear();
+  sqlite3_close_v2(handle_);
+}
 
 Result<std::unique_ptr<SqliteStatement>> SqliteDatabase::Prepare(const char* sql) {
   sqlite3_stmt* statement = nullptr;
@@ -77,6 +81,14 @@ Result<std::unique_ptr<SqliteStatement>> SqliteDatabase::Prepare(const char* sql
       sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return Error(code);
   return std::make_unique<SqliteStatement>(this, statement);
+}
+
+Result<BorrowedStatement> SqliteDatabase::Borrow(const char* sql) {
+  std::unique_ptr<SqliteStatement>& kept = kept_[sql];
+  if (kept == nullptr) {
+    ASSIGN_OR_RETURN(kept, Prepare(sql));
+  }
+  return BorrowedStatement(kept.get());
 }
 
 Status SqliteDatabase::Execute(const char* sql) {
@@ -90,6 +102,15 @@ Result<std::string> SqliteDatabase::QueryText(const char* sql) {
   if (!row) return NotFound("no row");
   return std::string(statement->ColumnBytes(0));
 }
+
+Result<int64_t> SqliteDatabase::QueryInt(const char* sql) {
+  ASSIGN_OR_RETURN(auto statement, Prepare(sql));
+  ASSIGN_OR_RETURN(const bool row, statement->Step());
+  if (!row) return NotFound("no row");
+  return statement->ColumnInt(0);
+}
+
+int64_t SqliteDatabase::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
 
 bool SqliteDatabase::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 

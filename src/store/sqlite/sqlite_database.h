@@ -1,11 +1,18 @@
-// One SQLite connection and its prepared statements, with errors as Status. One thread at a time.
+// A thin, checked face of SQLite: one connection and its prepared statements, with errors as Status
+// that say what to do. One thread at a time.
+//
+//   ASSIGN_OR_RETURN(BorrowedStatement find, database->Borrow("SELECT b FROM t WHERE a = ?1"));
+//   find->BindInt(1, a);
+//   ASSIGN_OR_RETURN(const bool found, find->Step());
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 
@@ -43,10 +50,29 @@ class SqliteStatement {
   sqlite3_stmt* const statement_;
 };
 
+// A statement in use, reset at the end however the function that uses it ends. Not owned.
+class BorrowedStatement {
+ public:
+  explicit BorrowedStatement(SqliteStatement* statement) : statement_(statement) {}
+  BorrowedStatement(BorrowedStatement&& other) noexcept
+      : statement_(std::exchange(other.statement_, nullptr)) {}
+  BorrowedStatement& operator=(BorrowedStatement&&) = delete;
+  ~BorrowedStatement() {
+    if (statement_ != nullptr) statement_->Reset();
+  }
+  SqliteStatement* operator->() const { return statement_; }
+  SqliteStatement& operator*() const { return *statement_; }
+
+ private:
+  SqliteStatement* statement_;
+};
+
 class SqliteDatabase {
  public:
-  enum class Mode { kReader, kWriter };
-  // `path` must exist. A lock held by another program is waited for at most `busy_wait`.
+  // kReader and kWriter need a file that is there; kMaker makes it.
+  enum class Mode { kReader, kWriter, kMaker };
+  // A lock held by another program is waited for at most `busy_wait`. The log of WAL mode stays
+  // when the last connection closes, so that a log that is missing means damage.
   static Result<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, Mode mode,
                                                       std::chrono::milliseconds busy_wait);
   ~SqliteDatabase();
@@ -55,9 +81,15 @@ class SqliteDatabase {
 
   // `sql` is ours, a constant; values are bound.
   Result<std::unique_ptr<SqliteStatement>> Prepare(const char* sql);
+  // The same, prepared at the first call and kept: `sql` must be a literal, its address is the key.
+  // Not while an earlier loan of the same literal lives.
+  Result<BorrowedStatement> Borrow(const char* sql);
+  // Statements without parameters, run to their end.
   Status Execute(const char* sql);
-  // The first column of the first row.
+  // The first column of the first row; NOT_FOUND without one.
   Result<std::string> QueryText(const char* sql);
+  Result<int64_t> QueryInt(const char* sql);
+  int64_t last_insert_id() const;
   // Whether a transaction is open: some errors of SQLite end it on their own.
   bool in_transaction() const;
   // A result code of SQLite as a Status that says what to do about it: a full disk is
@@ -69,6 +101,7 @@ class SqliteDatabase {
   SqliteDatabase(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
   const std::string path_;
   sqlite3* const handle_;
+  std::map<const char*, std::unique_ptr<SqliteStatement>> kept_;
 };
 
 }  // namespace hodei::store
