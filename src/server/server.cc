@@ -15,6 +15,7 @@
 #include "net/http_server.h"
 #include "server/application.h"
 #include "server/job_sockets.h"
+#include "server/serving.h"
 #include "server/surfaces.h"
 #include "server/training.h"
 #include "store/log/log_store.h"
@@ -65,6 +66,7 @@ class RealServer : public Server {
   std::unique_ptr<wire::PageTokens> page_tokens_;
   JobSocketListener job_sockets_;
   std::unique_ptr<Training> training_;
+  std::unique_ptr<Serving> serving_;
   std::unique_ptr<Surfaces> surfaces_;
   std::unique_ptr<Application> application_;
   std::unique_ptr<net::HttpServer> http_;
@@ -177,6 +179,15 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                               .page_tokens = page_tokens_.get(),
                                               .clock = &clock_}));
   for (const std::string& notice : training_->notices()) notices_.push_back(notice);
+  ASSIGN_OR_RETURN(serving_, Serving::Open({.data_dir = data_.path,
+                                            .config = config,
+                                            .meta = meta_.get(),
+                                            .objects = objects_.get(),
+                                            .logs = logs_.get(),
+                                            .training = training_.get(),
+                                            .authorizer = authorizer_.get(),
+                                            .page_tokens = page_tokens_.get(),
+                                            .clock = &clock_}));
   surfaces_ = std::make_unique<Surfaces>(Surfaces::Parts{.meta = meta_.get(),
                                                          .objects = objects_.get(),
                                                          .logs = logs_.get(),
@@ -184,6 +195,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                                          .authorizer = authorizer_.get(),
                                                          .projects = projects_.get(),
                                                          .training = training_.get(),
+                                                         .serving = serving_.get(),
                                                          .page_tokens = page_tokens_.get(),
                                                          .clock = &clock_});
   application_ = std::make_unique<Application>(surfaces_->All());

@@ -9,15 +9,14 @@
 #include "domain/jobs/job_table.h"
 #include "google/cloud/ml/v1/job.pb.h"
 #include "google/cloud/ml/v1/location.pb.h"
-#include "google/cloud/ml/v1/model.pb.h"
 #include "google/cloud/resourcemanager/v1/projects.pb.h"
 #include "google/logging/v2/logging.pb.h"
 #include "server/bind_iam.h"
+#include "server/bind_models.h"
 #include "service/iam_service.h"
 #include "service/job_service.h"
 #include "service/location_service.h"
 #include "service/logging_service.h"
-#include "service/model_service.h"
 #include "service/policy_service.h"
 #include "service/project_service.h"
 #include "service/token_service.h"
@@ -91,18 +90,7 @@ void BindJobs(service::JobService* jobs, service::PolicyService* policies, Trans
       });
 }
 
-void BindModels(service::ModelService* models, service::LocationService* locations,
-                Transcoder* transcoder) {
-  transcoder->Bind<ml::ListModelsRequest, ml::ListModelsResponse>(
-      "google.cloud.ml.v1.ModelService.ListModels",
-      [models](const CallContext& call, const ml::ListModelsRequest& request) {
-        return models->ListModels(call, request);
-      });
-  transcoder->Bind<ml::GetModelRequest, ml::Model>(
-      "google.cloud.ml.v1.ModelService.GetModel",
-      [models](const CallContext& call, const ml::GetModelRequest& request) {
-        return models->GetModel(call, request);
-      });
+void BindLocations(service::LocationService* locations, Transcoder* transcoder) {
   transcoder->Bind<ml::ListLocationsRequest, ml::ListLocationsResponse>(
       "google.cloud.ml.v1.LocationService.ListLocations",
       [locations](const CallContext& call, const ml::ListLocationsRequest& request) {
@@ -191,7 +179,6 @@ struct Surfaces::Wired {
         policies(parts.meta, parts.authorizer),
         accounts(parts.meta, parts.clock, parts.authorizer,
                  access::ServiceAccountEmail(access::kOwnerAccountId, "hodei-local")),
-        models(parts.meta, parts.page_tokens),
         locations({}, parts.page_tokens),
         logging(parts.logs, parts.authorizer),
         transcoder(wire::rest::ApiServices(), parts.authenticator, parts.authorizer,
@@ -207,7 +194,8 @@ struct Surfaces::Wired {
              .clock = parts.clock,
              .project_number = {}}) {
     BindJobs(parts.training->jobs(), &policies, &transcoder);
-    BindModels(&models, &locations, &transcoder);
+    BindModels(parts.serving, &policies, &transcoder);
+    BindLocations(&locations, &transcoder);
     BindProjects(&projects, &transcoder);
     BindIam(&accounts, &transcoder);
     BindLogging(&logging, &transcoder);
@@ -217,7 +205,6 @@ struct Surfaces::Wired {
   service::ProjectService projects;
   service::PolicyService policies;
   service::IamService accounts;
-  service::ModelService models;
   service::LocationService locations;
   service::LoggingService logging;
   Transcoder transcoder;

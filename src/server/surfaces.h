@@ -10,6 +10,7 @@
 #include "domain/access/authorizer.h"
 #include "domain/access/projects.h"
 #include "server/application.h"
+#include "server/serving.h"
 #include "server/training.h"
 #include "store/log/log_store.h"
 #include "store/meta/meta_store.h"
@@ -28,6 +29,7 @@ class Surfaces {
     const access::Authorizer* authorizer = nullptr;
     access::Projects* projects = nullptr;
     Training* training = nullptr;
+    Serving* serving = nullptr;
     const wire::PageTokens* page_tokens = nullptr;
     const Clock* clock = nullptr;
   };

@@ -15,6 +15,8 @@ namespace {
 class NoTraining : public Training {
  public:
   service::JobService* jobs() override { return nullptr; }
+  exec::Executor* executor() override { return nullptr; }
+  environments::Environments* environments() override { return nullptr; }
   std::vector<std::string> notices() const override { return {}; }
   void StartReconciling() override {}
   void StopReconciling() override {}
@@ -26,6 +28,15 @@ class SurfacesTest : public ::testing::Test {
     auto logs = store::LogStore::Open(dir_.path() + "/logs", clock_);
     ASSERT_THAT(logs, hodei::testing::IsOk());
     logs_ = std::move(*logs);
+    auto serving = Serving::Open({.meta = meta_.get(),
+                                  .objects = objects_.get(),
+                                  .logs = logs_.get(),
+                                  .training = &training_,
+                                  .authorizer = &authorizer_,
+                                  .page_tokens = &page_tokens_,
+                                  .clock = &clock_});
+    ASSERT_THAT(serving, hodei::testing::IsOk());
+    serving_ = std::move(*serving);
     surfaces_ = std::make_unique<Surfaces>(Surfaces::Parts{.meta = meta_.get(),
                                                            .objects = objects_.get(),
                                                            .logs = logs_.get(),
@@ -33,6 +44,7 @@ class SurfacesTest : public ::testing::Test {
                                                            .authorizer = &authorizer_,
                                                            .projects = nullptr,
                                                            .training = &training_,
+                                                           .serving = serving_.get(),
                                                            .page_tokens = &page_tokens_,
                                                            .clock = &clock_});
   }
@@ -46,6 +58,7 @@ class SurfacesTest : public ::testing::Test {
   access::testing::FakeAuthorizer authorizer_;
   wire::PageTokens page_tokens_{Secret("0123456789abcdef")};
   NoTraining training_;
+  std::unique_ptr<Serving> serving_;
   std::unique_ptr<Surfaces> surfaces_;
 };
 

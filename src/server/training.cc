@@ -80,6 +80,8 @@ class LocalTraining : public Training {
   ~LocalTraining() override { StopReconciling(); }
 
   service::JobService* jobs() override { return service_.get(); }
+  exec::Executor* executor() override { return executor_.get(); }
+  environments::Environments* environments() override { return environments_.get(); }
   std::vector<std::string> notices() const override;
   void StartReconciling() override { reconciler_->Start(); }
   void StopReconciling() override {

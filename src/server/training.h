@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "domain/access/authorizer.h"
+#include "domain/environments/environments.h"
 #include "domain/jobs/job_sockets.h"
+#include "exec/executor.h"
 #include "hodei/config.pb.h"
 #include "store/log/log_store.h"
 #include "store/meta/meta_store.h"
@@ -39,6 +41,9 @@ class Training {
   virtual ~Training() = default;
 
   virtual service::JobService* jobs() = 0;
+  // What serving shares with jobs.
+  virtual exec::Executor* executor() = 0;
+  virtual environments::Environments* environments() = 0;
   // Sentences for the terminal: the sandbox's tier and what is missing for a better one.
   virtual std::vector<std::string> notices() const = 0;
   // The first look takes up what runs already.
