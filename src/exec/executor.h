@@ -36,6 +36,8 @@ struct Resources {
 
 // Where a replica finds this server's API, inside its own network namespace.
 inline constexpr char kJobApiAddress[] = "127.0.0.1:8380";
+// What ReplicaSpec::private_names resolve to, and the replica's name server.
+inline constexpr char kPrivateAddress[] = "169.254.169.254";
 
 enum class Egress { kNone, kInternet };
 
@@ -65,6 +67,12 @@ struct ReplicaSpec {
   // kJobApiAddress and passes bytes to that socket. The replica is another host user: the socket
   // must be 0666 and the folder 0755 (folders above it may be closed). Empty: no API.
   std::string api_socket_dir;
+  // Names that are this server's inside the replica, each with everything below it
+  // ("example.com" is a.example.com too). They resolve to kPrivateAddress, which exists in the
+  // replica's own network namespace only; its ports 80 and 443 are forwarded to `web.sock` and
+  // `tls.sock` beside `api.sock`. Needs api_socket_dir. Other names are asked of the host's name
+  // servers with Egress::kInternet, and do not exist otherwise.
+  std::vector<std::string> private_names;
   std::chrono::milliseconds stop_grace{10'000};  // between SIGTERM and SIGKILL
   // The job's log quota: output beyond it is counted and dropped, the program is never blocked.
   int64_t log_bytes_limit = 1LL << 30;

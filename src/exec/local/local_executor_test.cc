@@ -595,6 +595,42 @@ TEST_P(LocalExecutorTest, ApiSocketIsReachedThroughTheForwarderAlsoAfterARestart
   EXPECT_EQ(Logs("api").text, "pong\npong\n");
 }
 
+TEST_P(LocalExecutorTest, PrivateNamesLeadToTheServersSockets) {
+  const std::string dir = local().root() + "/private";
+  ASSERT_THAT(MakeDirectories(dir, 0755), IsOk());
+  const auto listen_at = [&](const char* name) {
+    UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = dir + "/" + name;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    chmod(path.c_str(), 0666);
+    EXPECT_EQ(listen(fd.get(), 4), 0);
+    return fd;
+  };
+  const UniqueFd web = listen_at("web.sock");
+  const UniqueFd tls = listen_at("tls.sock");
+  ReplicaSpec spec = local().Shell(
+      "private",
+      "python3 -c \"\nimport socket\n"
+      "for name, port in (('storage.example.com', 80), ('example.com', 443)):\n"
+      "  s=socket.create_connection((name, port)); print(s.getpeername()[0], s.recv(9).decode())\n"
+      "try: socket.getaddrinfo('elsewhere.invalid', 80)\n"
+      "except socket.gaierror as e: print(e.errno == socket.EAI_NONAME)\n"
+      "try: socket.create_connection(('169.254.169.254', 22)); print('reached')\n"
+      "except OSError: print('refused')\n\"");
+  spec.api_socket_dir = dir;
+  spec.private_names = {"example.com"};
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  for (const auto& [fd, text] : {std::pair(&web, "web"), std::pair(&tls, "tls")}) {
+    const UniqueFd peer(accept4(fd->get(), nullptr, nullptr, SOCK_CLOEXEC));
+    EXPECT_EQ(write(peer.get(), text, 3), 3);
+  }
+  EXPECT_EQ(Await("private", ReplicaPhase::kExited).exit.exit_code, 0) << Logs("private").text;
+  EXPECT_EQ(Logs("private").text, "169.254.169.254 web\n169.254.169.254 tls\nTrue\nrefused\n");
+}
+
 TEST_P(LocalExecutorTest, GroupMembersReachEachOtherByNameAndNobodyElse) {
   NEEDS_TIER_A();
   const std::vector<std::string> names = {"m-master-0", "m-worker-0"};

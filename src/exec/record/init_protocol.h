@@ -7,10 +7,12 @@
 //   init → supervisor   'X' "code signal": the program ended so
 // The launch itself comes in a memory file (kInitLaunchFd): NUL-ended strings work_dir, flags
 // ("a": forward the API, "n": limit processes and memory by rlimit, none: "-"), pids, memory bytes,
-// number of arguments, arguments, then variables "NAME=value".
+// then lists, each as the number of its members and the members: private names, name servers,
+// arguments; then variables "NAME=value".
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "exec/executor.h"
 
@@ -21,7 +23,8 @@ inline constexpr int kInitLaunchFd = 4;
 inline constexpr int kBwrapArgsFd = 5;
 inline constexpr int kSeccompFd = 6;
 
-inline std::string SerializeLaunch(const ReplicaSpec& spec, bool rlimits) {
+inline std::string SerializeLaunch(const ReplicaSpec& spec, bool rlimits,
+                                   const std::vector<std::string>& name_servers) {
   std::string out;
   const auto add = [&out](const std::string& text) {
     out += text;
@@ -31,8 +34,10 @@ inline std::string SerializeLaunch(const ReplicaSpec& spec, bool rlimits) {
   add(std::string(spec.api_socket_dir.empty() ? "" : "a") + (rlimits ? "n" : "") + "-");
   add(std::to_string(spec.resources.pids));
   add(std::to_string(spec.resources.memory_bytes));
-  add(std::to_string(spec.argv.size()));
-  for (const std::string& arg : spec.argv) add(arg);
+  for (const auto* list : {&spec.private_names, &name_servers, &spec.argv}) {
+    add(std::to_string(list->size()));
+    for (const std::string& member : *list) add(member);
+  }
   for (const auto& [name, value] : spec.env) add(name + "=" + value);
   return out;
 }

@@ -52,6 +52,7 @@ void AddSpec(const ReplicaSpec& spec, Record* record) {
   record->AddBool("internet", spec.network.egress == Egress::kInternet);
   record->Add("log_dir", spec.log_dir);
   record->Add("api_socket_dir", spec.api_socket_dir);
+  for (const std::string& name : spec.private_names) record->Add("private_name", name);
   record->AddInt("stop_grace_ms", spec.stop_grace.count());
   record->AddInt("log_bytes_limit", spec.log_bytes_limit);
   record->AddInt("log_bytes_per_second", spec.log_bytes_per_second);
@@ -76,6 +77,7 @@ Status ReadSpec(const Record& record, ReplicaSpec* spec) {
   spec->network.egress = record.Get("internet") == "1" ? Egress::kInternet : Egress::kNone;
   spec->log_dir = record.Get("log_dir");
   spec->api_socket_dir = record.Get("api_socket_dir");
+  spec->private_names = record.All("private_name");
   ASSIGN_OR_RETURN(const int64_t grace, record.GetInt("stop_grace_ms", 0));
   spec->stop_grace = std::chrono::milliseconds(grace);
   ASSIGN_OR_RETURN(spec->log_bytes_limit, record.GetInt("log_bytes_limit", 0));

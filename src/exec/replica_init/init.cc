@@ -20,13 +20,17 @@
 
 #include "exec/record/init_protocol.h"
 #include "exec/replica_init/forwarder.h"
+#include "exec/replica_init/name_server.h"
 #include "sys/unique_fd.h"
 
 namespace hodei::exec {
 namespace {
 
+constexpr char kApiAddress[] = "127.0.0.1";
 constexpr uint16_t kApiPort = 8380;  // kJobApiAddress
 constexpr char kApiSocket[] = "/run/hodei/api.sock";
+constexpr char kWebSocket[] = "/run/hodei/web.sock";
+constexpr char kTlsSocket[] = "/run/hodei/tls.sock";
 constexpr int kSandboxFailed = 125;
 
 struct Launch {
@@ -36,9 +40,22 @@ struct Launch {
   bool rlimits = false;
   rlim_t pids = 0;
   rlim_t memory_bytes = 0;
+  std::vector<std::string> private_names;
+  std::vector<std::string> name_servers;
   std::vector<char*> argv;
   std::vector<char*> env;
 };
+
+// The list that starts at `*next`, which moves behind it; false when it is cut short.
+bool ReadList(const std::vector<char*>& strings, size_t* next, std::vector<char*>* list) {
+  if (*next >= strings.size()) return false;
+  const size_t count = std::strtoull(strings[*next], nullptr, 10);
+  if (count > strings.size() - *next - 1) return false;
+  const auto first = strings.begin() + static_cast<std::ptrdiff_t>(*next) + 1;
+  list->assign(first, first + static_cast<std::ptrdiff_t>(count));
+  *next += count + 1;
+  return true;
+}
 
 bool ReadLaunch(Launch* launch) {
   UniqueFd fd(kInitLaunchFd);
@@ -54,18 +71,22 @@ bool ReadLaunch(Launch* launch) {
   for (size_t at = 0; at < launch->bytes.size(); at = launch->bytes.find('\0', at) + 1) {
     strings.push_back(launch->bytes.data() + at);
   }
-  if (strings.size() < 6) return false;
+  if (strings.size() < 4) return false;
   launch->work_dir = strings[0];
   launch->forward_api = std::strchr(strings[1], 'a') != nullptr;
   launch->rlimits = std::strchr(strings[1], 'n') != nullptr;
   launch->pids = std::strtoull(strings[2], nullptr, 10);
   launch->memory_bytes = std::strtoull(strings[3], nullptr, 10);
-  const size_t args = std::strtoull(strings[4], nullptr, 10);
-  if (args == 0 || args > strings.size() - 5) return false;
-  const auto first = strings.begin() + 5;
-  const auto split = first + static_cast<std::ptrdiff_t>(args);
-  launch->argv.assign(first, split);
-  launch->env.assign(split, strings.end());
+  size_t next = 4;
+  std::vector<char*> names;
+  std::vector<char*> servers;
+  if (!ReadList(strings, &next, &names) || !ReadList(strings, &next, &servers) ||
+      !ReadList(strings, &next, &launch->argv) || launch->argv.empty()) {
+    return false;
+  }
+  launch->private_names.assign(names.begin(), names.end());
+  launch->name_servers.assign(servers.begin(), servers.end());
+  launch->env.assign(strings.begin() + static_cast<std::ptrdiff_t>(next), strings.end());
   launch->argv.push_back(nullptr);
   launch->env.push_back(nullptr);
   return true;
@@ -135,7 +156,42 @@ void TerminateEverything() {
   kill(-1, SIGCONT);
 }
 
-int Serve(pid_t program, int epoll_fd, int signals, Forwarder* forwarder) {
+// What the replica reaches of the server: everything that listens for its program.
+class Services {
+ public:
+  explicit Services(const Launch& launch)
+      : api_(kApiAddress, kApiPort, kApiSocket),
+        web_(kPrivateAddress, 80, kWebSocket),
+        tls_(kPrivateAddress, 443, kTlsSocket),
+        names_({.address = kPrivateAddress,
+                .zones = launch.private_names,
+                .resolvers = launch.name_servers}),
+        private_(!launch.private_names.empty()) {}
+
+  // What could not be done, with errno; null when all listen.
+  const char* Listen(int epoll_fd) {
+    if (!api_.Listen(epoll_fd)) return "listen for the API";
+    if (!private_) return nullptr;
+    if (!names_.Listen(epoll_fd)) return "listen for name look-ups";
+    if (!web_.Listen(epoll_fd) || !tls_.Listen(epoll_fd)) return "listen at the private address";
+    return nullptr;
+  }
+
+  void Handle(int fd, uint32_t events) {
+    if (api_.Handle(fd, events) || !private_) return;
+    if (tls_.Handle(fd, events) || web_.Handle(fd, events)) return;
+    names_.Handle(fd, events);
+  }
+
+ private:
+  Forwarder api_;
+  Forwarder web_;
+  Forwarder tls_;
+  NameServer names_;
+  const bool private_;
+};
+
+int Serve(pid_t program, int epoll_fd, int signals, Services* services) {
   int status = 0;
   for (;;) {
     epoll_event events[32];
@@ -143,7 +199,7 @@ int Serve(pid_t program, int epoll_fd, int signals, Forwarder* forwarder) {
     if (count < 0 && errno != EINTR) return kSandboxFailed;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.fd != signals) {
-        forwarder->Handle(events[i].data.fd, events[i].events);
+        services->Handle(events[i].data.fd, events[i].events);
         continue;
       }
       signalfd_siginfo info{};
@@ -180,9 +236,9 @@ int RunReplicaInit() {
   event.events = EPOLLIN;
   event.data.fd = signals.get();
   epoll_ctl(epoll_fd.get(), EPOLL_CTL_ADD, signals.get(), &event);
-  Forwarder forwarder(kApiPort, kApiSocket);
-  if (launch.forward_api && !forwarder.Listen(epoll_fd.get())) {
-    Say('E', std::string("listen for the API: ") + std::strerror(errno));
+  Services services(launch);
+  if (const char* failed = launch.forward_api ? services.Listen(epoll_fd.get()) : nullptr) {
+    Say('E', std::string(failed) + ": " + std::strerror(errno));
     return kSandboxFailed;
   }
   Say('R', "");
@@ -193,7 +249,7 @@ int RunReplicaInit() {
     return kSandboxFailed;
   }
   if (program == 0) BecomeProgram(launch);
-  return Serve(program, epoll_fd.get(), signals.get(), &forwarder);
+  return Serve(program, epoll_fd.get(), signals.get(), &services);
 }
 
 }  // namespace hodei::exec

@@ -1,5 +1,6 @@
 #include "exec/sandbox/network.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
@@ -74,12 +75,29 @@ Status WriteSysctl(const std::string& path, const std::string& value) {
   return WriteAll(fd.get(), value);
 }
 
+// kPrivateAddress on this namespace's loopback, and ports below 1024 for everybody in it: they are
+// the replica's own.
+Status AddPrivateAddress() {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo:0");
+  auto* address = reinterpret_cast<sockaddr_in*>(&request.ifr_addr);
+  address->sin_family = AF_INET;
+  inet_pton(AF_INET, kPrivateAddress, &address->sin_addr);
+  if (!fd || ioctl(fd.get(), SIOCSIFADDR, &request) != 0)
+    return ErrnoStatus(errno, "address of lo");
+  address->sin_addr.s_addr = INADDR_NONE;  // 255.255.255.255: this address alone
+  if (ioctl(fd.get(), SIOCSIFNETMASK, &request) != 0) return ErrnoStatus(errno, "mask of lo");
+  return WriteSysctl("net/ipv4/ip_unprivileged_port_start", "0");
+}
+
 // A new namespace of this thread's making; the thread stays where it was.
-Result<UniqueFd> NewNamespace() {
+Result<UniqueFd> NewNamespace(bool private_address) {
   ASSIGN_OR_RETURN(const UniqueFd before, OpenFile("/proc/self/ns/net", O_RDONLY));
   if (unshare(CLONE_NEWNET) != 0) return ErrnoStatus(errno, "unshare network");
   auto made = OpenFile("/proc/self/ns/net", O_RDONLY);
-  const Status up = SetLoopbackUp();
+  Status up = SetLoopbackUp();
+  if (up.ok() && private_address) up = AddPrivateAddress();
   // No address of the other family anywhere: rules and ranges are written for one.
   (void)WriteSysctl("net/ipv6/conf/all/disable_ipv6", "1").ok();
   (void)WriteSysctl("net/ipv6/conf/default/disable_ipv6", "1").ok();
@@ -260,12 +278,27 @@ table inet {0} {{
 }
 
 Result<UniqueFd> MakeReplicaNetwork(const LaunchPlan& plan) {
-  ASSIGN_OR_RETURN(UniqueFd replica, NewNamespace());
+  ASSIGN_OR_RETURN(UniqueFd replica, NewNamespace(!plan.spec.private_names.empty()));
   if (!plan.group_netns.empty()) RETURN_IF_ERROR_CTX(JoinGroup(plan, replica), "join group");
   if (plan.spec.network.egress == Egress::kInternet) {
     RETURN_IF_ERROR_CTX(JoinInternet(plan, replica), "internet");
   }
   return replica;
+}
+
+Status EnterOwnNetwork() {
+  const std::string ids = fmt::format("{0} {0} 1", getuid());
+  const std::string group_ids = fmt::format("{0} {0} 1", getgid());
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return ErrnoStatus(errno, "unshare network");
+  const std::pair<const char*, std::string> files[] = {{"/proc/self/setgroups", "deny"},
+                                                       {"/proc/self/uid_map", ids},
+                                                       {"/proc/self/gid_map", group_ids}};
+  for (const auto& [path, text] : files) {
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_WRONLY));
+    RETURN_IF_ERROR(WriteAll(fd.get(), text));
+  }
+  RETURN_IF_ERROR(SetLoopbackUp());
+  return AddPrivateAddress();
 }
 
 Status EnsureGroup(const std::string& netns) {

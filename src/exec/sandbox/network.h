@@ -1,6 +1,7 @@
 // Networks of replicas (root tiers only; without root a replica has only its own loopback).
 //
 // Every replica has a network namespace of its own, owned by the host, in which it has no rights.
+//   private   kPrivateAddress on its loopback, when the plan has private names
 //   group     a namespace per group holds a bridge; each replica hangs on it by a veth pair as eth0
 //             with GroupAddress(its place in group_host_names). Nothing routes out of the bridge.
 //   internet  a veth pair to the host, masqueraded; the table "inet hodei" drops everything that is
@@ -40,6 +41,9 @@ std::string NftRuleset(const std::vector<std::string>& resolvers,
 // -- By the supervisor; single-threaded programs only.
 // A namespace with everything the plan asks for in it.
 Result<UniqueFd> MakeReplicaNetwork(const LaunchPlan& plan);
+// Without root: moves this process into a network namespace with loopback and kPrivateAddress, in
+// which what it executes has no rights.
+Status EnterOwnNetwork();
 
 // -- By the server.
 // Makes the group's namespace and bridge if needed.

@@ -180,6 +180,8 @@ Status WriteEtc(const std::string& folder, const std::string& hosts, const std::
     if (text.ok()) RETURN_IF_ERROR(WriteSmall(folder + "/" + name, *text));
   }
   args->insert(args->end(), {"--ro-bind", folder, "/etc"});
+  // What the spec mounts there needs a place to be mounted on.
+  RETURN_IF_ERROR(MakeDirectories(folder + "/ssl/certs", 0755));
   for (const char* name : kEtcBound) {
     const std::string path = std::string("/etc/") + name;
     if (!FileExists(path)) continue;
@@ -212,7 +214,8 @@ std::vector<std::string> NamespaceArgs(const LaunchPlan& plan) {
       "--hostname",
       plan.spec.network.host_name.empty() ? "job" : plan.spec.network.host_name};
   // As root the network namespace is made before, owned by the host, where no job can manage it.
-  if (plan.host_uid == 0) args.emplace_back("--unshare-net");
+  // With private names the supervisor made one as well, which has their address.
+  if (plan.host_uid == 0 && plan.spec.private_names.empty()) args.emplace_back("--unshare-net");
   return args;
 }
 

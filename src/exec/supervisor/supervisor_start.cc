@@ -109,9 +109,16 @@ std::string HostsText(const Network& network) {
 
 std::string ResolvText(const LaunchPlan& plan) {
   std::string text;
+  if (!plan.spec.private_names.empty()) return fmt::format("nameserver {}\n", kPrivateAddress);
   if (plan.spec.network.egress != Egress::kInternet) return text;
   for (const std::string& address : plan.resolvers) text += "nameserver " + address + "\n";
   return text + "options timeout:3 attempts:2\n";
+}
+
+// Whom the replica's own name server may ask.
+std::vector<std::string> NameServers(const LaunchPlan& plan) {
+  return plan.spec.network.egress == Egress::kInternet ? plan.resolvers
+                                                       : std::vector<std::string>();
 }
 
 }  // namespace
@@ -179,7 +186,8 @@ Status Supervisor::StartSandbox() {
                        BuildSandboxView(plan_, dir_, HostsText(spec.network), ResolvText(plan_)),
                        "file view");
   const bool rlimits = plan_.cgroups.empty();
-  ASSIGN_OR_RETURN(const UniqueFd launch, MemoryFile("launch", SerializeLaunch(spec, rlimits)));
+  ASSIGN_OR_RETURN(const UniqueFd launch,
+                   MemoryFile("launch", SerializeLaunch(spec, rlimits, NameServers(plan_))));
   std::string joined;
   for (const std::string& arg : view_.bwrap_args) joined += arg + '\0';
   ASSIGN_OR_RETURN(const UniqueFd args, MemoryFile("args", joined));
@@ -211,6 +219,10 @@ Status Supervisor::StartSandbox() {
     dup2(high_err, 2);
     dup2(high_socket, kInitSocketFd);
     if (network >= 0 && setns(network, CLONE_NEWNET) != 0) Complain("cannot join the network\n");
+    if (network < 0 && !spec.private_names.empty()) {
+      const Status entered = EnterOwnNetwork();
+      if (!entered.ok()) Complain((entered.message() + "\n").c_str());
+    }
     BecomeSandbox(high_launch, high_args, high_seccomp);
   }
   Watch(stdout_.get());
