@@ -1,0 +1,84 @@
+#include "serve/model_loader.h"
+
+#include <fmt/format.h>
+
+#include "engine/child_process.h"
+#include "serve/model_files.h"
+
+namespace hodei::serve {
+namespace {
+
+constexpr size_t kPackageDirsBytesMax = 1 << 20;
+
+// One instance of zeros or empty strings where the shape says how large it is: the first call of a
+// library allocates and compiles, which no client should wait for.
+Status Warm(engine::Model* model, const BodyRules& rules) {
+  const std::vector<engine::Signature>& signatures = model->signatures();
+  const Result<size_t> chosen = ChooseSignature(signatures, rules.default_signature);
+  if (!chosen.ok()) return OkStatus();
+  std::vector<engine::Tensor> inputs;
+  for (const engine::TensorSpec& spec : signatures[*chosen].inputs) {
+    if (!spec.known_rank) return OkStatus();
+    std::vector<int64_t> shape = spec.shape;
+    for (int64_t& dimension : shape) dimension = dimension < 0 ? 1 : dimension;
+    constexpr int64_t kElementsMax = 1 << 24;
+    if (engine::ElementCount(shape) < 0 || engine::ElementCount(shape) > kElementsMax) {
+      return OkStatus();
+    }
+    engine::Tensor input = engine::MakeTensor(spec.dtype, shape);
+    if (spec.dtype == engine::DType::kString) {
+      for (int64_t i = 0; i < engine::ElementCount(shape); ++i) input.AppendString("");
+    }
+    inputs.push_back(std::move(input));
+  }
+  return model->Run(*chosen, inputs, engine::Deadline::max()).status();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> PackageDirs(const std::string& python) {
+  ASSIGN_OR_RETURN(engine::ProgramOutput output,
+                   engine::RunToEnd({python, "-c", "import sys; print('\\n'.join(sys.path))"},
+                                    kPackageDirsBytesMax));
+  if (output.exit_code != 0) {
+    return engine::ModelError(
+        engine::Fault::kLoad,
+        fmt::format("'{}' does not start: it ended with status {}", python, output.exit_code));
+  }
+  std::vector<std::string> dirs;
+  std::string_view rest = output.text;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    if (end != 0) dirs.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return dirs;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadModel(const ServeConfig& config,
+                                               const ProgramPaths& paths) {
+  ASSIGN_OR_RETURN(ModelFiles files, FindModelFiles(config.model_dir, config.framework,
+                                                    !config.prediction_class.empty()));
+  std::unique_ptr<LoadedModel> loaded;
+  switch (files.kind) {
+    case ModelKind::kXgboost: {
+      XgboostSource source;
+      source.model_dir = config.model_dir;
+      source.threads = config.threads;
+      ASSIGN_OR_RETURN(source.package_dirs, PackageDirs(config.python));
+      ASSIGN_OR_RETURN(loaded, LoadXgboost(source, paths));
+      break;
+    }
+    case ModelKind::kSavedModel:
+    case ModelKind::kPickle:
+    case ModelKind::kTorchScript:
+    case ModelKind::kCustomCode:
+      return engine::ModelError(engine::Fault::kLoad,
+                                "this kind of model is not served by this program yet");
+  }
+  if (!config.signature_name.empty()) loaded->rules.default_signature = config.signature_name;
+  if (loaded->model != nullptr) RETURN_IF_ERROR(Warm(loaded->model.get(), loaded->rules));
+  return loaded;
+}
+
+}  // namespace hodei::serve
