@@ -7,6 +7,8 @@
 #include <cinttypes>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <string>
@@ -40,7 +42,6 @@ struct Library {
   int (*create)(const Matrix* matrices, Length count, Booster* out) = nullptr;
   int (*release)(Booster) = nullptr;
   int (*set_parameter)(Booster, const char* name, const char* value) = nullptr;
-  int (*load_file)(Booster, const char* path) = nullptr;
   int (*load_bytes)(Booster, const void* bytes, Length size) = nullptr;
   int (*feature_count)(Booster, Length* out) = nullptr;
   int (*predict_dense)(Booster, const char* values, const char* config, Matrix proxy,
@@ -83,7 +84,6 @@ hodei_error* OpenLibrary(const hodei_load_options& options, Library* library) {
       Find(handle, "XGBoosterCreate", &library->create, &missing) &&
       Find(handle, "XGBoosterFree", &library->release, &missing) &&
       Find(handle, "XGBoosterSetParam", &library->set_parameter, &missing) &&
-      Find(handle, "XGBoosterLoadModel", &library->load_file, &missing) &&
       Find(handle, "XGBoosterLoadModelFromBuffer", &library->load_bytes, &missing) &&
       Find(handle, "XGBoosterGetNumFeature", &library->feature_count, &missing) &&
       Find(handle, "XGBoosterPredictFromDense", &library->predict_dense, &missing) &&
@@ -128,12 +128,17 @@ struct hodei_model {
 
 namespace {
 
-std::string ModelFile(const std::string& folder) {
+hodei_error* ReadModelFile(const std::string& folder, std::string* bytes) {
   for (const char* name : {"model.bst", "model.json", "model.ubj"}) {
-    const std::string path = folder + "/" + name;
-    if (access(path.c_str(), R_OK) == 0) return path;
+    std::ifstream file(folder + "/" + name, std::ios::binary);
+    if (!file) continue;
+    bytes->assign(std::istreambuf_iterator<char>(file), {});
+    if (file.bad() || bytes->empty()) {
+      return Error(HODEI_ERROR_LOAD, std::string(name) + " is empty or cannot be read");
+    }
+    return nullptr;
   }
-  return folder + "/model.bst";
+  return Error(HODEI_ERROR_LOAD, "there is no model.bst");
 }
 
 hodei_error* Load(const hodei_load_options* options, hodei_model** model) try {
@@ -211,9 +216,14 @@ hodei_error* hodei_model::Load(const hodei_load_options& options) {
   if (library.create(nullptr, 0, &booster) != 0) {
     return Error(HODEI_ERROR_LOAD, LastError(library));
   }
-  const int loaded = options.model.data != nullptr
-                         ? library.load_bytes(booster, options.model.data, options.model.size)
-                         : library.load_file(booster, ModelFile(options.model_dir).c_str());
+  // Always from bytes: the library tells JSON from UBJSON by them, but a file by its name.
+  std::string bytes;
+  hodei_bytes model = options.model;
+  if (model.data == nullptr) {
+    if (hodei_error* error = ReadModelFile(options.model_dir, &bytes)) return error;
+    model = {bytes.data(), bytes.size()};
+  }
+  const int loaded = library.load_bytes(booster, model.data, model.size);
   if (loaded != 0) return Error(HODEI_ERROR_LOAD, LastError(library));
   const std::string threads = std::to_string(std::max(1, options.threads));
   if (library.set_parameter(booster, "nthread", threads.c_str()) != 0) {
