@@ -673,7 +673,7 @@ TEST_P(LocalExecutorTest, NothingIsLeftInTheKernel) {
   ASSERT_TRUE(Eventually([&] { return !StartTicks(State("clean").pid); }));
   EXPECT_THAT(executor().Remove("clean"), IsOk());
   for (const CgroupDirectory& cgroup : plan.cgroups) EXPECT_FALSE(FileExists(cgroup.path));
-  EXPECT_FALSE(FileExists(plan.scratch_path));
+  EXPECT_TRUE(ListDirectory(local().dir() + "/scratch")->empty());
   EXPECT_THAT(*ReadFile("/proc/self/mountinfo"), ::testing::Not(HasSubstr(local().root())));
   EXPECT_TRUE(ListDirectory(local().dir() + "/replicas")->empty());
 }

@@ -107,7 +107,6 @@ std::string SerializeLaunchPlan(const LaunchPlan& plan) {
   record.Add("bwrap_path", plan.bwrap_path);
   record.Add("init_path", plan.init_path);
   record.Add("seccomp_path", plan.seccomp_path);
-  record.Add("scratch_template", plan.scratch_template);
   record.Add("scratch_path", plan.scratch_path);
   record.Add("group_netns", plan.group_netns);
   record.Add("network_lock", plan.network_lock);
@@ -131,7 +130,6 @@ Result<LaunchPlan> ParseLaunchPlan(std::string_view bytes) {
   plan.bwrap_path = record.Get("bwrap_path");
   plan.init_path = record.Get("init_path");
   plan.seccomp_path = record.Get("seccomp_path");
-  plan.scratch_template = record.Get("scratch_template");
   plan.scratch_path = record.Get("scratch_path");
   plan.group_netns = record.Get("group_netns");
   plan.network_lock = record.Get("network_lock");

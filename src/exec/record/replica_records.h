@@ -40,8 +40,7 @@ struct LaunchPlan {
   std::string bwrap_path;                // empty: tier E, no sandbox at all
   std::string init_path;
   std::string seccomp_path;               // a BPF program for bwrap --seccomp
-  std::string scratch_template;           // formatted image to copy; empty: a plain folder
-  std::string scratch_path;               // the image, or the plain folder
+  std::string scratch_path;               // a plain folder; empty as root: a volume is handed over
   std::string group_netns;                // name under /run/netns; empty: no group
   std::string network_lock;               // file that serialises network changes of this machine
   std::vector<std::string> resolvers;     // addresses that Egress::kInternet may ask for names

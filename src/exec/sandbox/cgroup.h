@@ -37,9 +37,9 @@ std::vector<CgroupDirectory> CgroupsFor(const CgroupLayout& layout, const std::s
 // parent is frozen: a child would hang there for ever without a word.
 Status CreateCgroups(const std::vector<CgroupDirectory>& cgroups, const Resources& resources,
                      const std::vector<std::string>& device_rules);
-// Puts process `pid` into every group; false when one refuses. Async-signal-safe is not needed:
-// called by the single-threaded supervisor's child.
-bool JoinCgroups(const std::vector<CgroupDirectory>& cgroups, pid_t pid);
+// fork(), with the child in every group when this returns in it; `*joined` is false there when one
+// refused. Only for single-threaded programs, whose child does little before it executes another.
+pid_t ForkIntoCgroups(const std::vector<CgroupDirectory>& cgroups, bool* joined);
 // SIGKILL to everything inside, thawing first; returns when empty or after `patience`.
 bool KillCgroups(const std::vector<CgroupDirectory>& cgroups, std::chrono::milliseconds patience);
 bool CgroupsEmpty(const std::vector<CgroupDirectory>& cgroups);

@@ -30,7 +30,7 @@ Result<UniqueFd> InputFile(const std::string& text) {
 }
 
 // posix_spawn, not fork: the server is large and has threads.
-Result<pid_t> Spawn(const std::vector<std::string>& argv, int input, int output) {
+Result<pid_t> Spawn(const std::vector<std::string>& argv, int input, int output, int inherit) {
   std::vector<char*> args;
   for (const std::string& arg : argv) args.push_back(const_cast<char*>(arg.c_str()));
   args.push_back(nullptr);
@@ -39,6 +39,7 @@ Result<pid_t> Spawn(const std::vector<std::string>& argv, int input, int output)
   posix_spawn_file_actions_adddup2(&actions, input, 0);
   posix_spawn_file_actions_adddup2(&actions, output, 1);
   posix_spawn_file_actions_adddup2(&actions, output, 2);
+  if (inherit >= 0) posix_spawn_file_actions_adddup2(&actions, inherit, kInheritedFd);
   posix_spawn_file_actions_addchdir_np(&actions, "/");
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -104,7 +105,7 @@ Result<std::string> RunProgram(const std::vector<std::string>& argv, const RunOp
   {
     const InNetworkNamespace there(options.network_namespace);
     if (there.failed()) return ErrnoStatus(errno, "join network namespace");
-    ASSIGN_OR_RETURN(pid, Spawn(argv, input.get(), writer.get()));
+    ASSIGN_OR_RETURN(pid, Spawn(argv, input.get(), writer.get(), options.inherit));
   }
   writer.Reset();
   std::string output;

@@ -10,10 +10,13 @@
 
 namespace hodei::exec {
 
+inline constexpr int kInheritedFd = 3;
+
 struct RunOptions {
   std::string input;                        // to its standard input
   std::chrono::milliseconds limit{20'000};  // then it is killed: DEADLINE_EXCEEDED
   int network_namespace = -1;               // joined first; only from single-threaded programs
+  int inherit = -1;                         // becomes the program's kInheritedFd
 };
 
 // Output (stdout and stderr together, at most 64 KiB of it). INTERNAL with the output when it ends

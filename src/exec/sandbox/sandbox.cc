@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "exec/sandbox/scratch.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -134,20 +133,15 @@ class Stage {
   std::vector<UniqueFd> trees_;
 };
 
-Status MountScratch(const LaunchPlan& plan, const std::string& device, const std::string& target) {
-  if (mkdir(target.c_str(), 0755) != 0) return ErrnoStatus(errno, "mkdir scratch");
-  if (mount(device.c_str(), target.c_str(), "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "") != 0) {
-    return ErrnoStatus(errno, fmt::format("mount scratch from '{}'", device));
-  }
-  // lost+found tells the job nothing; its inodes are the job's to fill.
-  rmdir((target + "/lost+found").c_str());
-  for (const char* name : {"/work", "/tmp"}) {
-    const std::string folder = target + name;
-    if (mkdir(folder.c_str(), 0700) != 0 ||
-        chown(folder.c_str(), plan.host_uid, plan.host_uid) != 0) {
-      return ErrnoStatus(errno, "prepare scratch");
+Status PlaceScratch(const LaunchPlan& plan, const UniqueFd& volume, const std::string& target) {
+  if (!volume) return FailedPrecondition("the server gave no scratch volume");
+  for (const char* name : {"work", "tmp"}) {
+    if (fchownat(volume.get(), name, plan.host_uid, plan.host_uid, AT_SYMLINK_NOFOLLOW) != 0) {
+      return ErrnoStatus(errno, "give scratch to the job");
     }
   }
+  if (mkdir(target.c_str(), 0755) != 0) return ErrnoStatus(errno, "mkdir scratch");
+  if (MoveMount(volume.get(), target) != 0) return ErrnoStatus(errno, "place scratch");
   return OkStatus();
 }
 
@@ -275,17 +269,14 @@ std::vector<std::string> DeviceRules(const std::vector<std::string>& gpus) {
   return rules;
 }
 
-Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const std::string& replica_dir,
-                                     const std::string& hosts, const std::string& resolv_conf) {
+Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scratch_volume,
+                                     const std::string& replica_dir, const std::string& hosts,
+                                     const std::string& resolv_conf) {
   SandboxView view;
   std::vector<Bind> binds = BindsOf(plan);
   std::string etc = replica_dir + "/etc";
   if (plan.host_uid != 0) {
     RETURN_IF_ERROR(GiveWritableMounts(plan));
-    std::string device;
-    ASSIGN_OR_RETURN(const UniqueFd loop, AttachLoop(plan.scratch_path, &device));
-    // The open loop device is all that needs the image: its blocks are freed whatever happens.
-    unlink(plan.scratch_path.c_str());
     std::vector<Bind> sources = binds;
     Stage stage;
     RETURN_IF_ERROR(stage.Enter());
@@ -296,7 +287,7 @@ Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const std::string& 
           stage.Place(i, fmt::format("/proc/self/fd/{}", stage.tree(i).get()), &binds[i]));
     }
     view.scratch = stage.root() + "/scratch";
-    RETURN_IF_ERROR(MountScratch(plan, device, view.scratch));
+    RETURN_IF_ERROR(PlaceScratch(plan, scratch_volume, view.scratch));
     etc = stage.root() + "/etc";
   } else {
     view.scratch = plan.scratch_path;

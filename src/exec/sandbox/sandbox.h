@@ -24,13 +24,14 @@ struct SandboxView {
   UniqueFd scratch_root;                // keeps statfs possible whatever is mounted above
 };
 
-// As root: moves this process into a mount namespace of its own, attaches the scratch there and
-// gathers every host folder under one place that the job's uid can reach, whatever the modes of
-// the folders above them. All of it disappears with the last process of the namespace, so nothing
-// needs to be cleaned up after any crash. Only for single-threaded programs. `hosts` is the text of
-// /etc/hosts, `resolv_conf` of /etc/resolv.conf (empty: none).
-Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const std::string& replica_dir,
-                                     const std::string& hosts, const std::string& resolv_conf);
+// As root: moves this process into a mount namespace of its own, places `scratch_volume`
+// (MakeScratchVolume()) there and gathers every host folder under one place that the job's uid can
+// reach, whatever the modes of the folders above them. All of it disappears with the last process
+// of the namespace, so nothing needs to be cleaned up after any crash. Only for single-threaded
+// programs. `hosts` is the text of /etc/hosts, `resolv_conf` of /etc/resolv.conf (empty: none).
+Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scratch_volume,
+                                     const std::string& replica_dir, const std::string& hosts,
+                                     const std::string& resolv_conf);
 
 // Device nodes of the spec's GPUs that exist on this machine.
 std::vector<std::string> GpuNodes(const std::vector<std::string>& gpus);

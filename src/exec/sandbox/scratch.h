@@ -14,10 +14,10 @@ namespace hodei::exec {
 // formatting takes tens of milliseconds, copying its few written blocks one or two. Returns its
 // path.
 Result<std::string> ScratchTemplate(const std::string& folder, int64_t bytes);
-// A sparse copy (holes stay holes).
-Status CopySparse(const std::string& from, const std::string& to);
-// Attaches the image to a free loop device that detaches itself when unmounted. The returned fd
-// keeps it until then; `device` gets its path. The image file may be unlinked at once.
-Result<UniqueFd> AttachLoop(const std::string& image, std::string* device);
+
+// A fresh volume of the template's size with the empty folders work and tmp, mounted but attached
+// nowhere: the descriptor is all that holds it, so whoever has it last frees everything by closing
+// it or by dying. move_mount() gives it a place. `image` is made, and unlinked before this returns.
+Result<UniqueFd> MakeScratchVolume(const std::string& scratch_template, const std::string& image);
 
 }  // namespace hodei::exec

@@ -32,8 +32,12 @@ constexpr std::chrono::seconds kKillAgain{1};
 
 }  // namespace
 
-Supervisor::Supervisor(std::string replica_dir, UniqueFd report, const Clock& clock)
-    : clock_(clock), dir_(std::move(replica_dir)), report_(std::move(report)) {}
+Supervisor::Supervisor(std::string replica_dir, UniqueFd report, UniqueFd scratch,
+                       const Clock& clock)
+    : clock_(clock),
+      dir_(std::move(replica_dir)),
+      report_(std::move(report)),
+      scratch_(std::move(scratch)) {}
 Supervisor::~Supervisor() = default;
 
 int Supervisor::Run() {
@@ -295,7 +299,7 @@ ExitRecord Supervisor::MakeExit() {
     exit.peak_memory_bytes = own.ru_maxrss * 1024LL;
   }
   struct statvfs space {};
-  if (!plan_.scratch_template.empty() && fstatvfs(view_.scratch_root.get(), &space) == 0) {
+  if (plan_.host_uid != 0 && fstatvfs(view_.scratch_root.get(), &space) == 0) {
     exit.disk_full = space.f_bavail * space.f_frsize < 65536 || space.f_favail == 0;
   }
   exit.detail = failure_;

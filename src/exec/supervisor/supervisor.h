@@ -22,8 +22,9 @@ namespace hodei::exec {
 class Supervisor {
  public:
   // `report` gets one line: "ok", "busy" (another supervisor has or had this replica) or
-  // "error <text>" (user code did not and will not start).
-  Supervisor(std::string replica_dir, UniqueFd report, const Clock& clock);
+  // "error <text>" (user code did not and will not start). `scratch` is the replica's volume
+  // (MakeScratchVolume()), none where the plan names a plain folder.
+  Supervisor(std::string replica_dir, UniqueFd report, UniqueFd scratch, const Clock& clock);
   ~Supervisor();
   // The replica's whole life. The exit code of the process.
   int Run();
@@ -34,7 +35,9 @@ class Supervisor {
   Status TakeLock();
   Status WriteFirstState();
   Status StartSandbox();
-  [[noreturn]] void BecomeSandbox(int launch_fd, int args_fd, int seccomp_fd);
+  struct SandboxEnds;
+  Status OpenEnds(SandboxEnds* ends);
+  [[noreturn]] void BecomeSandbox(const SandboxEnds& ends, bool joined);
   Status AwaitReady();
   Status SyncState();
   void UndoStart();
@@ -61,6 +64,7 @@ class Supervisor {
   const Clock& clock_;
   std::string dir_;
   UniqueFd report_;
+  UniqueFd scratch_;
   UniqueFd dir_fd_;
   UniqueFd lock_;
   LaunchPlan plan_;

@@ -23,7 +23,6 @@
 #include "exec/sandbox/cgroup.h"
 #include "exec/sandbox/network.h"
 #include "exec/sandbox/process_identity.h"
-#include "exec/sandbox/scratch.h"
 #include "exec/supervisor/supervisor.h"
 #include "sys/file.h"
 
@@ -80,20 +79,21 @@ bool DropRights(uint32_t uid) {
   return syscall(SYS_capset, &header, none) == 0;
 }
 
-// The first move into a version 1 group after a quiet time waits for a grace period of the kernel
-// (some 20 ms); moves soon after do not. A process that has nothing else to do waits for it while
-// the scratch is attached.
-pid_t StartHerald(const std::vector<CgroupDirectory>& cgroups) {
-  if (cgroups.empty()) return 0;
-  const pid_t herald = fork();
-  if (herald != 0) return herald;
-  (void)JoinCgroups({cgroups.front()}, getpid());
-  _exit(0);
-}
-
-void Complain(const char* what) {
+[[noreturn]] void Complain(const char* what) {
   (void)!write(2, what, std::char_traits<char>::length(what));
   _exit(125);
+}
+
+[[noreturn]] void ExecuteBwrap(std::string program) {
+  char* const no_environment[] = {nullptr};
+  std::string args_number = std::to_string(kBwrapArgsFd);
+  std::string init = kInitInside;
+  char args_option[] = "--args";
+  char end_option[] = "--";
+  char* argv[] = {program.data(), args_option, args_number.data(),
+                  end_option,     init.data(), nullptr};
+  execve(program.c_str(), argv, no_environment);
+  Complain("cannot execute bwrap\n");
 }
 
 std::string HostsText(const Network& network) {
@@ -169,73 +169,81 @@ Status Supervisor::SyncState() {
   return SyncDirectory(dir_.substr(0, dir_.rfind('/')));
 }
 
+// What the sandbox's first process gets from this one.
+struct Supervisor::SandboxEnds {
+  UniqueFd out;
+  UniqueFd err;
+  UniqueFd socket;
+  UniqueFd launch;
+  UniqueFd args;
+  UniqueFd seccomp;
+};
+
 Status Supervisor::StartSandbox() {
   const ReplicaSpec& spec = plan_.spec;
   RETURN_IF_ERROR(CreateCgroups(plan_.cgroups, spec.resources, DeviceRules(spec.resources.gpus)));
-  const pid_t herald = StartHerald(plan_.cgroups);
   oom_ = WatchOutOfMemory(plan_.cgroups);
   if (oom_) Watch(oom_.get());
-  if (!plan_.scratch_template.empty()) {
-    RETURN_IF_ERROR(CopySparse(plan_.scratch_template, plan_.scratch_path));
-  }
   if (plan_.host_uid != 0) {
     ASSIGN_OR_RETURN_CTX(network_, MakeReplicaNetwork(plan_), "network");
   }
-  ASSIGN_OR_RETURN(const UniqueFd seccomp, OpenFile(plan_.seccomp_path, O_RDONLY));
-  ASSIGN_OR_RETURN_CTX(view_,
-                       BuildSandboxView(plan_, dir_, HostsText(spec.network), ResolvText(plan_)),
-                       "file view");
-  const bool rlimits = plan_.cgroups.empty();
-  ASSIGN_OR_RETURN(const UniqueFd launch,
-                   MemoryFile("launch", SerializeLaunch(spec, rlimits, NameServers(plan_))));
-  std::string joined;
-  for (const std::string& arg : view_.bwrap_args) joined += arg + '\0';
-  ASSIGN_OR_RETURN(const UniqueFd args, MemoryFile("args", joined));
-  UniqueFd out;
-  UniqueFd err;
-  RETURN_IF_ERROR(MakePipe(&stdout_, &out));
-  RETURN_IF_ERROR(MakePipe(&stderr_, &err));
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    return ErrnoStatus(errno, "socketpair");
-  }
-  init_socket_ = UniqueFd(ends[0]);
-  const UniqueFd theirs(ends[1]);
-  const int on = 1;
-  setsockopt(init_socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  if (herald > 0) waitpid(herald, nullptr, 0);
-  sandbox_pid_ = fork();
+  ASSIGN_OR_RETURN_CTX(
+      view_, BuildSandboxView(plan_, scratch_, dir_, HostsText(spec.network), ResolvText(plan_)),
+      "file view");
+  scratch_.Reset();
+  SandboxEnds ends;
+  RETURN_IF_ERROR(OpenEnds(&ends));
+  bool joined = false;
+  sandbox_pid_ = ForkIntoCgroups(plan_.cgroups, &joined);
   if (sandbox_pid_ < 0) return ErrnoStatus(errno, "fork");
-  if (sandbox_pid_ == 0) {
-    // Above the numbers that BecomeSandbox() fills, so that no dup2 hits one still needed.
-    const int high_out = fcntl(out.get(), F_DUPFD_CLOEXEC, 64);
-    const int high_err = fcntl(err.get(), F_DUPFD_CLOEXEC, 64);
-    const int high_socket = fcntl(theirs.get(), F_DUPFD_CLOEXEC, 64);
-    const int high_launch = fcntl(launch.get(), F_DUPFD_CLOEXEC, 64);
-    const int high_args = fcntl(args.get(), F_DUPFD_CLOEXEC, 64);
-    const int high_seccomp = fcntl(seccomp.get(), F_DUPFD_CLOEXEC, 64);
-    const int network = network_ ? fcntl(network_.get(), F_DUPFD_CLOEXEC, 64) : -1;
-    dup2(high_out, 1);
-    dup2(high_err, 2);
-    dup2(high_socket, kInitSocketFd);
-    if (network >= 0 && setns(network, CLONE_NEWNET) != 0) Complain("cannot join the network\n");
-    if (network < 0 && !spec.private_names.empty()) {
-      const Status entered = EnterOwnNetwork();
-      if (!entered.ok()) Complain((entered.message() + "\n").c_str());
-    }
-    BecomeSandbox(high_launch, high_args, high_seccomp);
-  }
+  if (sandbox_pid_ == 0) BecomeSandbox(ends, joined);
   Watch(stdout_.get());
   Watch(stderr_.get());
   Watch(init_socket_.get());
   return OkStatus();
 }
 
-void Supervisor::BecomeSandbox(int launch_fd, int args_fd, int seccomp_fd) {
-  dup2(launch_fd, kInitLaunchFd);
-  dup2(args_fd, kBwrapArgsFd);
-  dup2(seccomp_fd, kSeccompFd);
-  if (!JoinCgroups(plan_.cgroups, getpid())) Complain("cannot join the control groups\n");
+Status Supervisor::OpenEnds(SandboxEnds* ends) {
+  const bool rlimits = plan_.cgroups.empty();
+  ASSIGN_OR_RETURN(ends->seccomp, OpenFile(plan_.seccomp_path, O_RDONLY));
+  ASSIGN_OR_RETURN(ends->launch,
+                   MemoryFile("launch", SerializeLaunch(plan_.spec, rlimits, NameServers(plan_))));
+  std::string joined;
+  for (const std::string& arg : view_.bwrap_args) joined += arg + '\0';
+  ASSIGN_OR_RETURN(ends->args, MemoryFile("args", joined));
+  RETURN_IF_ERROR(MakePipe(&stdout_, &ends->out));
+  RETURN_IF_ERROR(MakePipe(&stderr_, &ends->err));
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    return ErrnoStatus(errno, "socketpair");
+  }
+  init_socket_ = UniqueFd(pair[0]);
+  ends->socket = UniqueFd(pair[1]);
+  const int on = 1;
+  setsockopt(init_socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  return OkStatus();
+}
+
+// In the child: descriptors, rights, limits, then bwrap.
+void Supervisor::BecomeSandbox(const SandboxEnds& ends, bool joined) {
+  // Above the numbers that are filled below, so that no dup2 hits one still needed.
+  const auto lift = [](const UniqueFd& fd) { return fcntl(fd.get(), F_DUPFD_CLOEXEC, 64); };
+  const std::pair<int, int> places[] = {
+      {lift(ends.out), 1},
+      {lift(ends.err), 2},
+      {lift(ends.socket), kInitSocketFd},
+      {lift(ends.launch), kInitLaunchFd},
+      {lift(ends.args), kBwrapArgsFd},
+      {lift(ends.seccomp), kSeccompFd},
+  };
+  const int network = network_ ? lift(network_) : -1;
+  for (const auto& [from, to] : places) dup2(from, to);
+  if (!joined) Complain("cannot join the control groups\n");
+  if (network >= 0 && setns(network, CLONE_NEWNET) != 0) Complain("cannot join the network\n");
+  if (network < 0 && !plan_.spec.private_names.empty()) {
+    const Status entered = EnterOwnNetwork();
+    if (!entered.ok()) Complain((entered.message() + "\n").c_str());
+  }
   close_range(kSeccompFd + 1, ~0U, 0);
   sigset_t none;
   sigemptyset(&none);
@@ -249,17 +257,7 @@ void Supervisor::BecomeSandbox(int launch_fd, int args_fd, int seccomp_fd) {
   SetLimit(RLIMIT_CORE, 0);
   if (chdir("/") != 0 || !DropRights(plan_.host_uid)) Complain("cannot drop rights\n");
   umask(022);
-  char* const no_environment[] = {nullptr};
-  std::string args_number = std::to_string(kBwrapArgsFd);
-  std::string program = plan_.bwrap_path;
-  std::string init = kInitInside;
-  char args_option[] = "--args";
-  char end_option[] = "--";
-  char* argv[] = {program.data(), args_option, args_number.data(),
-                  end_option,     init.data(), nullptr};
-  execve(program.c_str(), argv, no_environment);
-  Complain("cannot execute bwrap\n");
-  _exit(125);
+  ExecuteBwrap(plan_.bwrap_path);
 }
 
 // Until the first process inside says 'R', what comes on stderr is bwrap's own complaint.
@@ -297,7 +295,6 @@ void Supervisor::UndoStart() {
   }
   KillCgroups(plan_.cgroups, std::chrono::seconds(5));
   (void)RemoveCgroups(plan_.cgroups).ok();
-  unlink(plan_.scratch_path.c_str());
   // Last: while the state is there, the replica counts as started.
   unlinkat(dir_fd_.get(), kStateFile, 0);
 }
