@@ -23,24 +23,30 @@ bool ContentIds::InProgress(int64_t id) const {
   return open_.contains(id);
 }
 
+Status StoreSmall(Index& index, ContentStore& contents, std::string_view bytes, ContentRow* row) {
+  ASSIGN_OR_RETURN(const SegmentPlace place, contents.AppendSmall(bytes));
+  row->segment = place.segment;
+  row->offset = place.offset;
+  return index.AddLiveBytes(place.segment, static_cast<int64_t>(bytes.size()));
+}
+
 void StartWriteback(int fd, uint64_t from, uint64_t to) {
   sync_file_range(fd, static_cast<off_t>(from), static_cast<off_t>(to - from),
                   SYNC_FILE_RANGE_WRITE);
 }
 
-ContentBuilder::ContentBuilder(ContentStore* contents, ContentIds* ids, uint64_t small_bytes,
-                               Md5Threads* md5_threads)
-    : contents_(*contents), ids_(*ids), small_bytes_(small_bytes), id_(ids->Take()) {
-  if (md5_threads != nullptr) md5_stream_.emplace(md5_threads);
+ContentBuilder::ContentBuilder(const ContentTools* tools, Md5 md5)
+    : tools_(*tools), id_(tools->ids->Take()), digest_(tools->digest_key) {
+  if (md5 == Md5::kYes) md5_stream_.emplace(tools->md5_threads);
 }
 
 ContentBuilder::~ContentBuilder() {
-  if (fd_ && !kept_) contents_.RemoveFile(id_);
-  ids_.Done(id_);
+  if (fd_ && !kept_) tools_.contents->RemoveFile(id_);
+  tools_.ids->Done(id_);
 }
 
 Status ContentBuilder::Append(std::string_view bytes) {
-  if (!fd_ && size_bytes_ + bytes.size() > small_bytes_) RETURN_IF_ERROR(Spill());
+  if (!fd_ && facts_.size_bytes + bytes.size() > tools_.small_bytes) RETURN_IF_ERROR(Spill());
   if (fd_) {
     RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.content.write"));
     RETURN_IF_ERROR(WriteAll(fd_.get(), bytes));
@@ -48,36 +54,38 @@ Status ContentBuilder::Append(std::string_view bytes) {
     small_.append(bytes);
   }
   if (md5_stream_) md5_stream_->Update(bytes);
-  crc32c_ = Crc32c(crc32c_, bytes);
-  size_bytes_ += bytes.size();
-  if (fd_ && size_bytes_ - flushed_bytes_ >= kWritebackBytes) {
-    StartWriteback(fd_.get(), flushed_bytes_, size_bytes_);
-    flushed_bytes_ = size_bytes_;
+  facts_.crc32c = Crc32c(facts_.crc32c, bytes);
+  digest_.Update(bytes);
+  facts_.size_bytes += bytes.size();
+  if (fd_ && facts_.size_bytes - flushed_bytes_ >= kWritebackBytes) {
+    StartWriteback(fd_.get(), flushed_bytes_, facts_.size_bytes);
+    flushed_bytes_ = facts_.size_bytes;
   }
   return OkStatus();
 }
 
 Status ContentBuilder::Spill() {
-  ASSIGN_OR_RETURN(fd_, contents_.CreateFile(id_));
+  ASSIGN_OR_RETURN(fd_, tools_.contents->CreateFile(id_));
   RETURN_IF_ERROR(WriteAll(fd_.get(), small_));
   small_ = std::string();
   return OkStatus();
 }
 
-Status ContentBuilder::Finish() {
-  // The disk and the hash finish side by side.
-  const Status synced = fd_ ? contents_.SyncFile(id_, fd_.get()) : OkStatus();
-  if (md5_stream_) md5_ = md5_stream_->Final();
-  return synced;
+void ContentBuilder::End() { facts_.digest = digest_.Final(); }
+
+const std::string& ContentBuilder::FinishMd5() {
+  if (md5_stream_) {
+    md5_ = md5_stream_->Final();
+    md5_stream_.reset();
+  }
+  return md5_;
 }
 
-Result<int64_t> ContentBuilder::Store(Index& index) const {
-  ContentRow row{id_, size_bytes_, crc32c_, 0, 0, 1};
-  if (!fd_) {
-    ASSIGN_OR_RETURN(const SegmentPlace place, contents_.AppendSmall(small_));
-    row.segment = place.segment;
-    row.offset = place.offset;
-  }
+Status ContentBuilder::Sync() { return tools_.contents->SyncFile(id_, fd_.get()); }
+
+Result<int64_t> ContentBuilder::Store(Index& index, const std::string& digest) {
+  ContentRow row{id_, facts_.size_bytes, facts_.crc32c, 0, 0, 1, digest};
+  if (!fd_) RETURN_IF_ERROR(StoreSmall(index, *tools_.contents, small_, &row));
   RETURN_IF_ERROR(index.PutContent(row));
   return id_;
 }

@@ -46,6 +46,11 @@ class ContentStore {
   virtual Result<UniqueFd> OpenLarge(const ContentRow& row) = 0;
   virtual Result<std::string> ReadSmall(const ContentRow& row) = 0;
 
+  // Whether small contents lie in segments that grow sparse, which the index then counts.
+  virtual bool counts_segments() const = 0;
+  // How large the segment is, with what nobody refers to any more.
+  virtual Result<uint64_t> SegmentBytes(int64_t segment) = 0;
+
   // What is there, for recovery and fsck.
   virtual Result<std::vector<int64_t>> ListFiles() = 0;
   virtual Result<std::vector<int64_t>> ListSegments() = 0;

@@ -125,6 +125,14 @@ class FileContents : public ContentStore {
     return bytes;
   }
 
+  bool counts_segments() const override { return true; }
+
+  Result<uint64_t> SegmentBytes(int64_t segment) override {
+    struct stat facts {};
+    if (stat(SegmentPath(segment).c_str(), &facts) != 0) return ErrnoStatus(errno, "stat segment");
+    return static_cast<uint64_t>(facts.st_size);
+  }
+
   Result<std::vector<int64_t>> ListFiles() override {
     std::vector<int64_t> ids;
     for (int folder = 0; folder < kFolders; ++folder) {

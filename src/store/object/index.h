@@ -23,6 +23,7 @@ struct ContentRow {
   int64_t segment = 0;  // 0: a file of its own
   uint64_t offset = 0;  // within the segment
   int64_t references = 0;
+  std::string digest;  // see content_digest.h; empty: not to be shared with new bytes
 };
 
 struct BucketRow {
@@ -30,10 +31,39 @@ struct BucketRow {
   google::storage::v1::Bucket bucket;
 };
 
+// Which of the three sets of generations a row is in.
+enum class RowKind { kLive, kNoncurrent, kSoftDeleted };
+
 struct ObjectRow {
   google::storage::v1::Object object;
   int64_t content_id = 0;
-  bool live = true;
+  RowKind kind = RowKind::kLive;
+  bool live() const { return kind == RowKind::kLive; }
+};
+
+// A generation that somebody holds: the object as it was then.
+struct HoldRow {
+  google::storage::v1::Object object;
+  int64_t content_id = 0;
+};
+
+struct MultipartRow {
+  int64_t bucket_id = 0;
+  std::string name;
+  std::string id;
+  google::storage::v1::Upload upload;  // principal, object, time_created
+  int64_t created_unix_seconds = 0;
+  bool finished = false;
+  google::storage::v1::Object result;  // when finished
+};
+
+struct PartRow {
+  int number = 0;
+  int64_t content_id = 0;
+  uint64_t size_bytes = 0;
+  uint32_t crc32c = 0;
+  std::string md5;
+  int64_t created_unix_millis = 0;
 };
 
 struct UploadRow {
@@ -53,6 +83,9 @@ struct ScanPosition {
   int64_t generation = 0;
 };
 
+// Live generations, these and noncurrent ones, or soft-deleted ones.
+enum class ScanSet { kLive, kVersions, kSoftDeleted };
+
 // One row of a scan. `serialized` is the object without bucket, name and generation.
 struct ScanRow {
   std::string_view name;
@@ -71,13 +104,13 @@ class Index {
   virtual ~Index() = default;
 
   virtual Result<std::optional<BucketRow>> FindBucket(std::string_view name) = 0;
-  // Buckets of the project with name >= `from`, by name, at most `limit`.
+  // Buckets of the project (empty: of all) with name >= `from`, by name, at most `limit`.
   virtual Result<std::vector<BucketRow>> ScanBuckets(std::string_view project_id,
                                                      std::string_view from, size_t limit) = 0;
   // Inserts when row.id is 0, else replaces.
   virtual Status PutBucket(const BucketRow& row) = 0;
   virtual Status RemoveBucket(int64_t id) = 0;
-  // Whether any generation of any object is in the bucket.
+  // Whether any live or noncurrent generation is in the bucket.
   virtual Result<bool> BucketHasObjects(int64_t id) = 0;
 
   virtual Result<std::optional<ObjectRow>> FindLive(const BucketRow& bucket,
@@ -85,14 +118,26 @@ class Index {
   virtual Result<std::optional<ObjectRow>> FindNoncurrent(const BucketRow& bucket,
                                                           std::string_view name,
                                                           int64_t generation) = 0;
+  virtual Result<std::optional<ObjectRow>> FindSoftDeleted(const BucketRow& bucket,
+                                                           std::string_view name,
+                                                           int64_t generation) = 0;
   // Inserts or replaces by (name) when live, by (name, generation) when not.
   virtual Status PutObject(int64_t bucket_id, const ObjectRow& row) = 0;
   virtual Status RemoveObject(int64_t bucket_id, const ObjectRow& row) = 0;
-  // Visits rows at or after `from` in order of (name, generation); noncurrent ones if `versions`.
-  virtual Status Scan(int64_t bucket_id, const ScanPosition& from, bool versions,
+  // Visits rows at or after `from` in order of (name, generation).
+  virtual Status Scan(int64_t bucket_id, const ScanPosition& from, ScanSet set,
                       const std::function<ScanStep(const ScanRow&)>& visit) = 0;
+  // Soft-deleted generations of any bucket, also one that is gone, whose hard_delete_time is at or
+  // before `unix_seconds`.
+  struct DueRow {
+    int64_t bucket_id = 0;
+    ObjectRow row;  // with name, generation and content only
+  };
+  virtual Result<std::vector<DueRow>> SoftDeletedDue(int64_t unix_seconds, size_t limit) = 0;
 
   virtual Result<std::optional<ContentRow>> FindContent(int64_t id) = 0;
+  // The content with this digest, which is not empty.
+  virtual Result<std::optional<ContentRow>> FindContentByDigest(std::string_view digest) = 0;
   virtual Status PutContent(const ContentRow& row) = 0;
   virtual Status RemoveContent(int64_t id) = 0;
   // Every content, by id. `visit` returns false to stop.
@@ -106,7 +151,17 @@ class Index {
   virtual Result<Highest> FindHighest() = 0;
   // Contents in a segment, by id.
   virtual Result<std::vector<ContentRow>> ContentsOfSegment(int64_t segment, size_t limit) = 0;
-  // How often each content is referred to by an object, in order of content id.
+  // Bytes of contents in the segment: counted up and down as contents come and go.
+  virtual Status AddLiveBytes(int64_t segment, int64_t delta) = 0;
+  struct SegmentRow {
+    int64_t segment = 0;
+    uint64_t live_bytes = 0;
+  };
+  virtual Result<std::vector<SegmentRow>> ListSegments() = 0;
+  virtual Status ForgetSegment(int64_t segment) = 0;
+  // The key of content digests: 16 random bytes, the same for the life of the index.
+  virtual Result<std::string> ContentKey() = 0;
+  // How often each content is referred to, by objects, holds and parts, in order of content id.
   virtual Status ScanReferences(
       const std::function<bool(int64_t content_id, int64_t references)>& visit) = 0;
 
@@ -116,6 +171,42 @@ class Index {
   virtual Result<size_t> CountOpenUploads() = 0;
   // Uploads created before `unix_seconds`, at most `limit`. INT64_MAX for all.
   virtual Result<std::vector<UploadRow>> UploadsBefore(int64_t unix_seconds, size_t limit) = 0;
+
+  struct ReferenceCounts {
+    uint64_t objects = 0;  // generations: live, noncurrent and soft-deleted
+    uint64_t holds = 0;
+    uint64_t parts = 0;
+  };
+  virtual Result<ReferenceCounts> CountReferences() = 0;
+
+  virtual Result<std::optional<HoldRow>> FindHold(
+      std::string_view holder, const google::storage::v1::Object& generation) = 0;
+  virtual Status PutHold(std::string_view holder, const HoldRow& row) = 0;
+  // By bucket, name and generation, at most `limit`.
+  virtual Result<std::vector<HoldRow>> HoldsOf(std::string_view holder, size_t limit) = 0;
+  virtual Result<size_t> CountHolds(std::string_view holder) = 0;
+  virtual Status RemoveHold(std::string_view holder,
+                            const google::storage::v1::Object& generation) = 0;
+  virtual Result<std::vector<std::string>> ListHolders(std::string_view prefix) = 0;
+
+  virtual Result<std::optional<MultipartRow>> FindMultipart(int64_t bucket_id,
+                                                            std::string_view name,
+                                                            std::string_view id) = 0;
+  virtual Status PutMultipart(const MultipartRow& row) = 0;
+  virtual Status RemoveMultipart(const MultipartRow& row) = 0;
+  // Unfinished ones of the bucket behind (name, id), by name and id.
+  virtual Result<std::vector<MultipartRow>> ScanMultiparts(int64_t bucket_id, std::string_view name,
+                                                           std::string_view id, size_t limit) = 0;
+  // As for resumable uploads.
+  virtual Result<size_t> CountOpenMultiparts() = 0;
+  virtual Result<std::vector<MultipartRow>> MultipartsBefore(int64_t unix_seconds,
+                                                             size_t limit) = 0;
+  virtual Result<std::optional<PartRow>> FindPart(std::string_view upload_id, int number) = 0;
+  virtual Status PutPart(std::string_view upload_id, const PartRow& row) = 0;
+  virtual Status RemovePart(std::string_view upload_id, int number) = 0;
+  // Parts with a number above `after`, by number, at most `limit`.
+  virtual Result<std::vector<PartRow>> ScanParts(std::string_view upload_id, int after,
+                                                 size_t limit) = 0;
 
   // Greater than every generation given out before, and not below `wish`.
   virtual Result<int64_t> NextGeneration(int64_t wish) = 0;

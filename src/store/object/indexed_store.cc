@@ -1,28 +1,19 @@
 #include "store/object/indexed_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/encoding.h"
 #include "store/object/live_upload.h"
 #include "store/object/names.h"
 #include "store/object/preconditions.h"
-#include "sys/file.h"
+#include "store/object/retention.h"
 
 namespace hodei::store {
 namespace {
 
-constexpr size_t kCustomMetadataLimit = 8 * 1024;
-constexpr size_t kObjectRowLimit = 64 * 1024;
 constexpr size_t kBucketRowLimit = 256 * 1024;
-constexpr size_t kReadPieceBytes = 1 << 20;
-// A content may move once while it is looked up; more often only by a bug.
-constexpr int kOpenAttempts = 5;
 
 Status NoSuchBucket(std::string_view) {
   return NotFound("The specified bucket does not exist.").WithReason("notFound");
@@ -44,19 +35,6 @@ google::protobuf::Timestamp ToMilliseconds(WallTime time) {
 
 Status NoSuchObject(std::string_view bucket, std::string_view name) {
   return NotFound(fmt::format("No such object: {}/{}", bucket, name)).WithReason("notFound");
-}
-
-Status CheckMetadata(const Object& object) {
-  size_t custom = 0;
-  for (const auto& [key, value] : object.metadata()) custom += key.size() + value.size();
-  if (custom > kCustomMetadataLimit) {
-    return InvalidArgument("The total size of custom metadata must not exceed 8 KiB.")
-        .WithReason("invalid");
-  }
-  if (object.ByteSizeLong() > kObjectRowLimit) {
-    return InvalidArgument("The object's metadata is too large.").WithReason("invalid");
-  }
-  return OkStatus();
 }
 
 Status CheckExpected(const ExpectedContent& expected, uint64_t size, const std::string& md5,
@@ -86,22 +64,14 @@ Status CheckExpected(const ExpectedContent& expected, uint64_t size, const std::
   return OkStatus();
 }
 
-void Slice(uint64_t offset, uint64_t length, OpenedObject* opened) {
-  if (auto* held = std::get_if<std::string>(&opened->content)) {
-    *held = held->substr(offset, length);
-    return;
-  }
-  FileSlice& slice = std::get<FileSlice>(opened->content);
-  slice.offset += offset;
-  slice.length = length;
-}
-
 IndexedStore::IndexedStore(Parts parts)
     : parts_(std::move(parts)),
       contents_(*parts_.contents),
       database_(*parts_.database),
       clock_(*parts_.clock),
-      ids_(parts_.next_content_id) {}
+      ids_(parts_.next_content_id),
+      tools_{&contents_, &ids_, &md5_threads_, parts_.digest_key, parts_.small_object_bytes},
+      recently_checked_(&clock_) {}
 
 // Uploads end before the index and the contents they use.
 IndexedStore::~IndexedStore() {
@@ -218,6 +188,7 @@ Result<Bucket> IndexedStore::UpdateBucket(std::string_view name, const Precondit
     RETURN_IF_ERROR(CheckPreconditions(preconditions, row.bucket, AccessKind::kWrite));
     Bucket edited = row.bucket;
     RETURN_IF_ERROR(edit(&edited));
+    RETURN_IF_ERROR(CheckBucketEdit(row.bucket, edited));
     edited.set_name(row.bucket.name());
     edited.set_project_id(row.bucket.project_id());
     edited.set_project_number(row.bucket.project_number());
@@ -245,112 +216,6 @@ Status IndexedStore::DeleteBucket(std::string_view name, const Preconditions& pr
     }
     return index.RemoveBucket(row.id);
   });
-}
-
-Result<Object> IndexedStore::GetObject(std::string_view bucket, std::string_view name,
-                                       std::optional<int64_t> generation,
-                                       const Preconditions& preconditions) {
-  Object out;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
-    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
-    ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
-    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
-    out = std::move(row.object);
-    return OkStatus();
-  }));
-  return out;
-}
-
-Result<OpenedObject> IndexedStore::TryOpen(std::string_view bucket, std::string_view name,
-                                           std::optional<int64_t> generation,
-                                           const Preconditions& preconditions, ContentRow* row) {
-  OpenedObject opened;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
-    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
-    ASSIGN_OR_RETURN(ObjectRow object, FindObject(index, owner, name, generation));
-    RETURN_IF_ERROR(CheckPreconditions(preconditions, &object.object, AccessKind::kRead));
-    ASSIGN_OR_RETURN(const std::optional<ContentRow> content, index.FindContent(object.content_id));
-    if (!content) {
-      return DataLoss(fmt::format("content {} of '{}' has no row", object.content_id, name));
-    }
-    *row = *content;
-    opened.object = std::move(object.object);
-    return OkStatus();
-  }));
-  return opened;
-}
-
-Result<OpenedObject> IndexedStore::OpenObject(std::string_view bucket, std::string_view name,
-                                              std::optional<int64_t> generation,
-                                              const Preconditions& preconditions) {
-  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
-    ContentRow row;
-    ASSIGN_OR_RETURN(OpenedObject opened, TryOpen(bucket, name, generation, preconditions, &row));
-    if (row.segment != 0) {
-      Result<std::string> bytes = contents_.ReadSmall(row);
-      if (bytes.status().code() == Code::kNotFound) continue;
-      RETURN_IF_ERROR(bytes.status());
-      if (Crc32c(0, *bytes) != row.crc32c) {
-        return DataLoss(
-            fmt::format("the stored bytes of '{}/{}' fail their checksum", bucket, name));
-      }
-      opened.content = *std::move(bytes);
-      return opened;
-    }
-    Result<UniqueFd> fd = contents_.OpenLarge(row);
-    if (fd.status().code() == Code::kNotFound) continue;
-    RETURN_IF_ERROR(fd.status());
-    struct stat facts {};
-    if (fstat(fd->get(), &facts) != 0) return ErrnoStatus(errno, "stat content");
-    if (static_cast<uint64_t>(facts.st_size) != row.size_bytes) {
-      return DataLoss(fmt::format("the stored bytes of '{}/{}' are incomplete", bucket, name));
-    }
-    opened.content = FileSlice{*std::move(fd), 0, row.size_bytes};
-    return opened;
-  }
-  return DataLoss(fmt::format("the stored bytes of '{}/{}' are missing", bucket, name));
-}
-
-Status IndexedStore::ReadContent(const ContentRow& row,
-                                 const std::function<Status(std::string_view)>& sink) {
-  uint32_t crc = 0;
-  if (row.segment != 0) {
-    ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadSmall(row));
-    if (Crc32c(0, bytes) != row.crc32c) return DataLoss("checksum mismatch");
-    return sink(bytes);
-  }
-  ASSIGN_OR_RETURN(const UniqueFd fd, contents_.OpenLarge(row));
-  std::string buffer(std::min<uint64_t>(kReadPieceBytes, std::max<uint64_t>(row.size_bytes, 1)), 0);
-  uint64_t offset = 0;
-  while (offset < row.size_bytes) {
-    const size_t want = std::min<uint64_t>(buffer.size(), row.size_bytes - offset);
-    const ssize_t n = pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, "read content");
-    if (n == 0) return DataLoss("content is cut short");
-    const std::string_view piece(buffer.data(), static_cast<size_t>(n));
-    crc = Crc32c(crc, piece);
-    RETURN_IF_ERROR(sink(piece));
-    offset += piece.size();
-  }
-  return crc == row.crc32c ? OkStatus() : DataLoss("checksum mismatch");
-}
-
-Status IndexedStore::CopyToFile(std::string_view bucket, std::string_view name,
-                                std::optional<int64_t> generation, const std::string& host_path) {
-  ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(host_path, O_WRONLY | O_CREAT | O_EXCL));
-  Status status;
-  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
-    ContentRow row;
-    const Result<OpenedObject> found = TryOpen(bucket, name, generation, {}, &row);
-    status = found.status();
-    if (!status.ok()) break;
-    status = ReadContent(row, [&](std::string_view piece) { return WriteAll(out.get(), piece); });
-    if (status.code() != Code::kNotFound) break;
-  }
-  if (status.ok()) return status;
-  unlink(host_path.c_str());
-  return Annotate(status, fmt::format("copy 'gs://{}/{}'", bucket, name));
 }
 
 }  // namespace hodei::store

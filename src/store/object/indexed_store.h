@@ -12,6 +12,7 @@
 #include "store/object/content_builder.h"
 #include "store/object/content_store.h"
 #include "store/object/index.h"
+#include "store/object/new_content.h"
 #include "store/object/object_store.h"
 
 namespace hodei::store {
@@ -31,8 +32,10 @@ class IndexedStore : public ObjectStore {
     std::unique_ptr<IndexDatabase> database;  // its before_commit syncs `contents`
     const Clock* clock = nullptr;             // not owned
     uint64_t small_object_bytes = 64 * 1024;
+    uint64_t segment_bytes = 256ULL << 20;
     int64_t next_content_id = 1;
-    UniqueFd lock;  // held as long as the store
+    std::string digest_key;  // of content digests
+    UniqueFd lock;           // held as long as the store
   };
   explicit IndexedStore(Parts parts);
   ~IndexedStore() override;
@@ -116,21 +119,45 @@ class IndexedStore : public ObjectStore {
                          Freed* freed);
   // What becomes of the live row when it is overwritten or deleted.
   Status Supersede(Index& index, const BucketRow& bucket, ObjectRow live, Freed* freed);
+  // What becomes of a generation that is gone: kept for the time of soft deletion, or freed.
+  Status Discard(Index& index, const BucketRow& bucket, ObjectRow row, Freed* freed);
+  bool Due(const Object& soft_deleted) const;
+  Status Reference(Index& index, int64_t content_id);
   Status Unreference(Index& index, int64_t content_id, Freed* freed);
+  // A closed segment without contents goes.
+  Status FreeIfEmpty(Index& index, int64_t segment, Freed* freed);
   // Checks preconditions and holds of writing to `name`; run before bytes are put anywhere.
   Status CheckWrite(Index& index, const BucketRow& bucket, std::string_view name,
                     const Preconditions& preconditions) const;
-  Result<Object> CommitContent(ContentBuilder* builder, const Object& metadata,
+  Result<Object> CommitContent(ContentSharing* sharing, const Object& object,
                                const Preconditions& preconditions);
+  // See content_sharing.cc. `change` checks first, then places the content, then changes the rest;
+  // it may run several times.
+  using PlaceFunction = std::function<Result<int64_t>()>;
+  Status ChangeWith(ContentSharing* sharing,
+                    const std::function<Status(Index&, const PlaceFunction&, Freed*)>& change);
+  Status PrepareSharing(ContentSharing* sharing);
+  Status SyncSharing(ContentSharing* sharing);
+  void CheckTwin(ContentSharing* sharing);
+  Result<int64_t> PlaceContent(Index& index, ContentSharing* sharing);
+  Result<MultipartPart> CommitPartContent(ContentSharing* sharing, const MultipartKey& upload,
+                                          int number, const std::string& md5);
   Result<Object> CopyRow(Index& index, const BucketRow& bucket, const ObjectRow& source,
                          std::string_view name, const std::optional<Object>& metadata,
                          Freed* freed);
   // Reads a content whole, in pieces, checking its CRC.
   Status ReadContent(const ContentRow& row, const std::function<Status(std::string_view)>& sink);
-  // Looks an object up and opens it; again when its bytes moved in between.
-  Result<OpenedObject> TryOpen(std::string_view bucket, std::string_view name,
-                               std::optional<int64_t> generation,
-                               const Preconditions& preconditions, ContentRow* row);
+  // Finds the row of what is to be read; an error when it is not there.
+  using RowFinder = std::function<Result<ObjectRow>(Index&)>;
+  // The views must outlive the finder.
+  RowFinder FinderOf(std::string_view bucket, std::string_view name,
+                     std::optional<int64_t> generation, const Preconditions& preconditions) const;
+  RowFinder HeldFinder(std::string_view holder, const GenerationName& generation) const;
+  Result<Object> FindWithContent(const RowFinder& find, ContentRow* content);
+  // NOT_FOUND when the bytes have just moved: look the row up again.
+  Result<std::variant<std::string, FileSlice>> OpenContent(const ContentRow& row);
+  Result<OpenedObject> OpenFound(const RowFinder& find);
+  Status CopyFound(const RowFinder& find, const std::string& host_path);
 
   // The upload, opened for this process; NOT_FOUND when unknown, expired or a stranger's.
   Result<std::shared_ptr<LiveUpload>> FindUpload(std::string_view id, std::string_view principal);
@@ -141,7 +168,37 @@ class IndexedStore : public ObjectStore {
   Status DropUpload(const std::string& key);
   void EvictIdleUploads();
   Result<Object> FinishLocked(LiveUpload* upload, const ExpectedContent& expected);
-  Status CheckContents(FsckReport* report);
+  Status InstallUpload(LiveUpload* upload, const std::string& md5, UploadRow* row);
+
+  // NOT_FOUND "noSuchUpload" when unknown or expired.
+  Result<MultipartRow> FindMultipart(Index& index, const MultipartKey& key) const;
+  Status RemoveParts(Index& index, const std::string& upload_id, Freed* freed);
+  Result<std::vector<PartRow>> ChooseParts(const MultipartKey& upload,
+                                           const std::vector<CompletedPart>& parts,
+                                           MultipartRow* row);
+  Result<Object> AssembleParts(const MultipartKey& key, const MultipartRow& upload,
+                               const std::vector<PartRow>& parts,
+                               const Preconditions& preconditions);
+
+  // Parts of Sweep(); true when more is waiting.
+  int64_t UploadsExpireBefore() const;
+  Result<bool> SweepUploads();
+  Result<bool> SweepMultiparts();
+  Result<bool> SweepSoftDeleted();
+  Status SweepSegments();
+  Result<std::optional<int64_t>> FindSparseSegment();
+  Result<bool> Compact();
+  Status MoveSmall(Index& index, const ContentRow& from, const std::string& bytes);
+
+  // Parts of Fsck().
+  struct FsckSnapshot;
+  Status TakeFsckSnapshot(FsckSnapshot* snapshot, FsckReport* report);
+  Status CheckContent(const ContentRow& row);
+  Status CheckContents(FsckSnapshot* snapshot, FsckReport* report);
+  Status CheckSegments(const FsckSnapshot& snapshot, FsckReport* report);
+  Status CheckUploads(const FsckSnapshot& snapshot, FsckReport* report);
+  Status CheckOrphans(const FsckSnapshot& snapshot, const std::vector<int64_t>& files,
+                      FsckReport* report);
 
   Parts parts_;
   ContentStore& contents_;
@@ -149,6 +206,8 @@ class IndexedStore : public ObjectStore {
   const Clock& clock_;
   ContentIds ids_;
   Md5Threads md5_threads_{8};
+  const ContentTools tools_;
+  RecentlyChecked recently_checked_;
 
   std::mutex uploads_mutex_;
   // Uploads somebody is sending now. shared_ptr: a request may hold one while it is dropped here.
@@ -158,8 +217,6 @@ class IndexedStore : public ObjectStore {
 // Shared words of the operations.
 google::protobuf::Timestamp ToMilliseconds(WallTime time);
 Status NoSuchObject(std::string_view bucket, std::string_view name);
-// Refuses metadata over Cloud Storage's limits.
-Status CheckMetadata(const Object& object);
 // INVALID_ARGUMENT when the bytes are not what was said.
 Status CheckExpected(const ExpectedContent& expected, uint64_t size, const std::string& md5,
                      uint32_t crc32c);

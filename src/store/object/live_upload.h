@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "store/object/content_digest.h"
 #include "store/object/index.h"
 #include "store/object/md5_stream.h"
 #include "sys/unique_fd.h"
@@ -12,7 +13,8 @@
 namespace hodei::store {
 
 struct LiveUpload {
-  explicit LiveUpload(Md5Threads* md5_threads) : md5(md5_threads) {}
+  LiveUpload(Md5Threads* md5_threads, std::string_view digest_key)
+      : md5(md5_threads), digest(digest_key) {}
 
   // Fixed from the start.
   std::string key;
@@ -25,6 +27,7 @@ struct LiveUpload {
   uint64_t stored_bytes = 0;  // in the file, perhaps not yet durable
   uint32_t crc32c = 0;        // of them
   Md5Stream md5;
+  ContentDigest digest;
   uint64_t flushed_bytes = 0;
   bool dropped = false;    // cancelled, expired or failed meanwhile
   Nanoseconds last_use{};  // monotonic; guarded by the store's uploads_mutex_

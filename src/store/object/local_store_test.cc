@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ class LocalStore : public ::testing::Test {
     store_.reset();
     LocalObjectStoreOptions options;
     options.directory = Folder();
+    options.segment_bytes = segment_bytes_;
     ASSIGN_OR_RETURN(store_, OpenLocalObjectStore(options));
     return OkStatus();
   }
@@ -82,8 +84,18 @@ class LocalStore : public ::testing::Test {
     ASSERT_EQ(pwrite(fd.get(), &byte, 1, at), 1);
   }
 
+  uint64_t SegmentBytes() const {
+    uint64_t bytes = 0;
+    for (const std::string& file : Files("segments")) {
+      struct stat facts {};
+      if (stat(file.c_str(), &facts) == 0) bytes += static_cast<uint64_t>(facts.st_size);
+    }
+    return bytes;
+  }
+
   const TemporaryDirectory folder_;
   std::unique_ptr<ObjectStore> store_;
+  uint64_t segment_bytes_ = 256ULL << 20;
 
  private:
   static void Collect(const std::string& path, std::vector<std::string>* out) {
@@ -250,6 +262,99 @@ TEST_F(LocalStore, AFullDiskLeavesNothingHalfAndHealsByItself) {
   }
   ASSERT_THAT(store_->FinishUpload(id, "ann", 3, {}), IsOk());
   EXPECT_EQ(Get("resumed"), "abc");
+}
+
+TEST_F(LocalStore, UploadingAgainHealsRottenBytes) {
+  ASSERT_THAT(Open(), IsOk());
+  MakeBucket();
+  const std::string large(100'000, 'x');
+  ASSERT_THAT(Put("small", "some small bytes"), IsOk());
+  ASSERT_THAT(Put("large", large), IsOk());
+  ASSERT_THAT(Open(), IsOk());  // nothing is taken for checked
+  FlipByte(Files("segments").at(0), 3);
+  FlipByte(Files("content").at(0), 50'000);
+  ASSERT_THAT(Put("small-again", "some small bytes"), IsOk());
+  ASSERT_THAT(Put("large-again", large), IsOk());
+  ASSERT_THAT(Put("large-third", large), IsOk());
+  EXPECT_EQ(Get("small-again"), "some small bytes");
+  EXPECT_TRUE(Get("large-again") == large);
+  EXPECT_EQ(Get("small"), "DATA_LOSS");
+  ASSERT_OK_AND_ASSIGN(const FsckReport report, store_->Fsck());
+  EXPECT_THAT(report.problems, SizeIs(2));
+  EXPECT_EQ(report.contents, 4u);
+}
+
+TEST_F(LocalStore, SparseSegmentsGiveTheirDiskBackWhileReadersGoOn) {
+  segment_bytes_ = 64 * 1024;
+  ASSERT_THAT(Open(), IsOk());
+  MakeBucket();
+  const auto bytes_of = [](int i) { return fmt::format("{:04}{}", i, std::string(1000, 'x')); };
+  for (int i = 0; i < 500; ++i) ASSERT_THAT(Put(std::to_string(i), bytes_of(i)), IsOk());
+  const uint64_t before = SegmentBytes();
+  for (int i = 0; i < 500; ++i) {
+    if (i % 5 == 0) continue;
+    ASSERT_THAT(store_->DeleteObject("bucket", std::to_string(i), std::nullopt, {}), IsOk());
+  }
+  std::atomic<bool> stop = false;
+  std::jthread reader([&] {
+    while (!stop) {
+      for (int i = 0; i < 500; i += 5) EXPECT_EQ(Get(std::to_string(i)), bytes_of(i));
+    }
+  });
+  bool more = true;
+  for (int i = 0; more && i < 1000; ++i) {
+    const Result<bool> swept = store_->Sweep();
+    EXPECT_THAT(swept, IsOk());
+    more = swept.ok() && *swept;
+  }
+  stop = true;
+  reader.join();
+  EXPECT_FALSE(more);
+  EXPECT_LT(SegmentBytes(), before / 3);
+  ExpectClean();
+  ASSERT_THAT(Open(), IsOk());
+  for (int i = 0; i < 500; i += 5) EXPECT_EQ(Get(std::to_string(i)), bytes_of(i));
+  ExpectClean();
+}
+
+TEST_F(LocalStore, SegmentsLeftByRestartsArePutTogether) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_THAT(Open(), IsOk());
+    if (i == 0) MakeBucket();
+    ASSERT_THAT(Put(std::to_string(i), fmt::format("bytes {}", i)), IsOk());
+  }
+  EXPECT_THAT(Files("segments"), SizeIs(20));
+  bool more = true;
+  while (more) {
+    ASSERT_OK_AND_ASSIGN(more, store_->Sweep());
+  }
+  EXPECT_LE(Files("segments").size(), 8u);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Get(std::to_string(i)), fmt::format("bytes {}", i));
+  ExpectClean();
+}
+
+TEST_F(LocalStore, HoldsAndPartsSurviveARestart) {
+  ASSERT_THAT(Open(), IsOk());
+  MakeBucket();
+  ASSERT_OK_AND_ASSIGN(const Object object, Put("held", "held bytes"));
+  ASSERT_THAT(store_->HoldGenerations("job:1", {{"bucket", "held", 0}}), IsOk());
+  ASSERT_THAT(store_->DeleteObject("bucket", "held", std::nullopt, {}), IsOk());
+  UploadStart start;
+  start.object.set_bucket("bucket");
+  start.object.set_name("parts");
+  ASSERT_OK_AND_ASSIGN(const std::string id, store_->StartMultipart(start));
+  const MultipartKey key{"bucket", "parts", id};
+  ASSERT_OK_AND_ASSIGN(std::unique_ptr<ObjectWriter> writer, store_->NewWriter());
+  ASSERT_THAT(writer->Append(std::string(100'000, 'p')), IsOk());
+  ASSERT_THAT(writer->CommitPart(key, 1, {}), IsOk());
+  writer.reset();
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_OK_AND_ASSIGN(OpenedObject opened,
+                       store_->OpenHeld("job:1", {"bucket", "held", object.generation()}));
+  EXPECT_EQ(ReadAll(&opened), "held bytes");
+  ASSERT_THAT(store_->CompleteMultipart(key, {{1, ""}}, {}), IsOk());
+  EXPECT_EQ(Get("parts"), std::string(100'000, 'p'));
+  ExpectClean();
 }
 
 // F2: a child puts objects and says so after each acknowledgement; it is killed at a random

@@ -4,6 +4,7 @@
 #include "store/object/glob.h"
 #include "store/object/indexed_store.h"
 #include "store/object/page_token.h"
+#include "store/object/retention.h"
 #include "store/object/sqlite_index.h"
 
 namespace hodei::store {
@@ -45,6 +46,8 @@ class Lister {
     return SkipGroup(group);
   }
 
+  // Before the first visit.
+  void SetOwner(const Bucket* owner) { owner_ = owner; }
   const Status& status() const { return status_; }
   ListObjectsPage TakePage() { return std::move(page_); }
 
@@ -91,6 +94,7 @@ class Lister {
       status_ = DataLoss("object index: a damaged object row");
       return Stop();
     }
+    ApplyRetention(*owner_, &object);
     return {};
   }
 
@@ -98,6 +102,7 @@ class Lister {
   const Glob* glob_;
   const std::string_view bucket_;
   const size_t limit_;
+  const Bucket* owner_ = nullptr;
   size_t scanned_ = 0;
   ListObjectsPage page_;
   Status status_;
@@ -117,11 +122,14 @@ Result<ListObjectsPage> IndexedStore::ListObjects(std::string_view bucket,
     ASSIGN_OR_RETURN(ScanPosition resume, DecodePageToken(options.page_token));
     if (resume.name >= from.name) from = std::move(resume);
   }
+  const ScanSet set = options.soft_deleted ? ScanSet::kSoftDeleted
+                      : options.versions   ? ScanSet::kVersions
+                                           : ScanSet::kLive;
   Lister lister(options, glob ? &*glob : nullptr, bucket);
   RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, bucket));
-    return index.Scan(row.id, from, options.versions,
-                      [&](const ScanRow& found) { return lister.Visit(found); });
+    lister.SetOwner(&row.bucket);
+    return index.Scan(row.id, from, set, [&](const ScanRow& found) { return lister.Visit(found); });
   }));
   RETURN_IF_ERROR(lister.status());
   return lister.TakePage();

@@ -209,9 +209,14 @@ struct CopySource {
 
 // What Fsck() found. `problems` are sentences for a person; empty means index and disk agree.
 struct FsckReport {
-  uint64_t objects = 0;
-  uint64_t contents = 0;
-  uint64_t bytes = 0;
+  uint64_t objects = 0;     // generations: live, noncurrent and soft-deleted
+  uint64_t held = 0;        // generations held, each holder counted
+  uint64_t uploads = 0;     // unfinished resumable uploads
+  uint64_t parts = 0;       // of multipart uploads
+  uint64_t references = 0;  // from objects, holds and parts to contents
+  uint64_t contents = 0;    // stored once each
+  uint64_t bytes = 0;       // of all contents
+  uint64_t segments = 0;
   std::vector<std::string> problems;
 };
 

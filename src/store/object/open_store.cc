@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/random_id.h"
+#include "store/object/content_digest.h"
 #include "store/object/file_contents.h"
 #include "store/object/indexed_store.h"
 #include "store/object/memory_contents.h"
@@ -48,8 +50,10 @@ Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStore
                      return *contents == nullptr ? OkStatus() : (*contents)->SyncSegments();
                    }));
   Index::Highest highest;
+  std::string digest_key;
   RETURN_IF_ERROR(database->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(highest, index.FindHighest());
+    ASSIGN_OR_RETURN(digest_key, index.ContentKey());
     return OkStatus();
   }));
   ASSIGN_OR_RETURN(std::unique_ptr<ContentStore> files,
@@ -60,7 +64,9 @@ Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStore
   parts.database = std::move(database);
   parts.clock = options.clock;
   parts.small_object_bytes = options.small_object_bytes;
+  parts.segment_bytes = options.segment_bytes;
   parts.next_content_id = highest.content_id + 1;
+  parts.digest_key = std::move(digest_key);
   parts.lock = std::move(lock);
   auto store = std::make_unique<IndexedStore>(std::move(parts));
   RETURN_IF_ERROR_CTX(store->Recover(), "recover the object store");
@@ -72,6 +78,7 @@ std::unique_ptr<ObjectStore> MakeMemoryObjectStore(const Clock* clock) {
   parts.contents = std::make_unique<MemoryContents>();
   parts.database = MakeMemoryDatabase();
   parts.clock = clock;
+  parts.digest_key = RandomBytes(kContentKeyBytes);
   // A memory file costs a descriptor: only for what is worth sending by the kernel.
   parts.small_object_bytes = 8 << 20;
   return std::make_unique<IndexedStore>(std::move(parts));

@@ -55,33 +55,4 @@ Status CheckPreconditions(const Preconditions& preconditions, const Bucket& curr
   return CheckMetageneration(preconditions, current.metageneration(), kind);
 }
 
-Status CheckMayRemove(const Bucket& bucket, const Object& object, WallTime now) {
-  const std::string name = fmt::format("{}/{}", object.bucket(), object.name());
-  if (object.temporary_hold()) {
-    return PermissionDenied(fmt::format("Object '{}' is under active Temporary hold and cannot be "
-                                        "deleted, overwritten or "
-                                        "archived until hold is removed.",
-                                        name))
-        .WithReason("forbidden");
-  }
-  if (object.event_based_hold()) {
-    return PermissionDenied(fmt::format("Object '{}' is under active Event-Based hold and cannot "
-                                        "be deleted, overwritten "
-                                        "or archived until hold is removed.",
-                                        name))
-        .WithReason("forbidden");
-  }
-  const int64_t period = bucket.retention_policy().retention_period();
-  int64_t until = object.retention_expiration_time().seconds();
-  if (period > 0 && until == 0) until = object.time_created().seconds() + period;
-  if (until > now.unix_nanos / 1'000'000'000) {
-    return PermissionDenied(
-               fmt::format("Object '{}' is subject to bucket's retention policy or object "
-                           "retention and cannot be deleted or overwritten until its time is up.",
-                           name))
-        .WithReason("forbidden");
-  }
-  return OkStatus();
-}
-
 }  // namespace hodei::store

@@ -1,4 +1,4 @@
-// Preconditions, holds and retention: may this change or read happen to this generation?
+// Preconditions: may this change or read happen to this generation?
 #pragma once
 
 #include "store/object/object_store.h"
@@ -13,7 +13,5 @@ Status CheckPreconditions(const Preconditions& preconditions, const Object* curr
 // The same for a bucket, which has only metagenerations.
 Status CheckPreconditions(const Preconditions& preconditions, const Bucket& current,
                           AccessKind kind);
-// PERMISSION_DENIED while a hold or the bucket's retention keeps the object's bytes.
-Status CheckMayRemove(const Bucket& bucket, const Object& object, WallTime now);
 
 }  // namespace hodei::store

@@ -12,6 +12,7 @@
 #include "store/object/indexed_store.h"
 #include "store/object/live_upload.h"
 #include "store/object/names.h"
+#include "store/object/object_metadata.h"
 #include "store/object/preconditions.h"
 
 namespace hodei::store {
@@ -138,7 +139,7 @@ Result<std::shared_ptr<LiveUpload>> IndexedStore::FindUpload(std::string_view id
 }
 
 Result<std::shared_ptr<LiveUpload>> IndexedStore::LoadUpload(const std::string& key) {
-  auto upload = std::make_shared<LiveUpload>(&md5_threads_);
+  auto upload = std::make_shared<LiveUpload>(&md5_threads_, tools_.digest_key);
   RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(std::optional<UploadRow> row, index.FindUpload(key));
     if (!row) return NoSuchUpload();
@@ -191,14 +192,17 @@ Status IndexedStore::RehashUpload(LiveUpload* upload) {
     return ErrnoStatus(errno, "truncate upload");
   }
   Md5Stream md5(&md5_threads_);
-  const ContentRow content{row.content_id, row.stored_bytes, row.stored_crc32c, 0, 0, 0};
+  ContentDigest digest(tools_.digest_key);
+  const ContentRow content{row.content_id, row.stored_bytes, row.stored_crc32c, 0, 0, 0, ""};
   RETURN_IF_ERROR_CTX(ReadContent(content,
                                   [&](std::string_view piece) {
                                     md5.Update(piece);
+                                    digest.Update(piece);
                                     return OkStatus();
                                   }),
                       "read the upload back");
   upload->md5 = std::move(md5);
+  upload->digest = std::move(digest);
   upload->crc32c = row.stored_crc32c;
   upload->stored_bytes = row.stored_bytes;
   upload->flushed_bytes = row.stored_bytes;
@@ -268,6 +272,7 @@ Status IndexedStore::AppendUpload(std::string_view id, std::string_view principa
   RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.upload.write"));
   RETURN_IF_ERROR(WriteAt(upload->fd.get(), bytes, stored));
   upload->md5.Update(bytes);
+  upload->digest.Update(bytes);
   upload->crc32c = Crc32c(upload->crc32c, bytes);
   upload->stored_bytes += bytes.size();
   if (upload->stored_bytes - upload->flushed_bytes >= kWritebackBytes) {
@@ -297,54 +302,89 @@ Result<Object> IndexedStore::FinishUpload(std::string_view id, std::string_view 
   return FinishLocked(upload.get(), expected);
 }
 
+namespace {
+
+// The bytes of an upload that is being finished.
+class UploadContent : public NewContent {
+ public:
+  UploadContent(LiveUpload* upload, ContentFacts facts, ContentStore* contents)
+      : upload_(*upload), facts_(std::move(facts)), contents_(*contents) {}
+
+  // A small object goes where small objects are; its file is given back.
+  void SetSmall(std::string bytes) { small_ = std::move(bytes); }
+  bool kept_file() const { return kept_ && !small_; }
+
+  const ContentFacts& facts() const override { return facts_; }
+  bool large() const override { return !small_; }
+  Status Sync() override { return contents_.SyncFile(upload_.row.content_id, upload_.fd.get()); }
+  Result<int64_t> Store(Index& index, const std::string& digest) override {
+    ContentRow row{upload_.row.content_id, facts_.size_bytes, facts_.crc32c, 0, 0, 1, digest};
+    if (small_) RETURN_IF_ERROR(StoreSmall(index, contents_, *small_, &row));
+    RETURN_IF_ERROR(index.PutContent(row));
+    return row.id;
+  }
+  void Keep() override { kept_ = true; }
+
+ private:
+  LiveUpload& upload_;
+  const ContentFacts facts_;
+  ContentStore& contents_;
+  std::optional<std::string> small_;
+  bool kept_ = false;
+};
+
+}  // namespace
+
+Status IndexedStore::InstallUpload(LiveUpload* upload, const std::string& md5, UploadRow* row) {
+  const UploadStart start = ToStart(row->upload);
+  Object object = TakeMetadata(start.object);
+  object.set_size(upload->stored_bytes);
+  object.set_md5_hash(md5);
+  object.set_crc32c(upload->crc32c);
+  const ContentRow file{row->content_id, upload->stored_bytes, upload->crc32c, 0, 0, 1, ""};
+  UploadContent content(upload, {upload->stored_bytes, upload->crc32c, upload->digest.Final()},
+                        &contents_);
+  upload->digest = ContentDigest(tools_.digest_key);
+  if (upload->stored_bytes <= parts_.small_object_bytes) {
+    std::string bytes;
+    RETURN_IF_ERROR(ReadContent(file, [&bytes](std::string_view piece) {
+      bytes += piece;
+      return OkStatus();
+    }));
+    content.SetSmall(std::move(bytes));
+  }
+  ContentSharing sharing(&content);
+  RETURN_IF_ERROR(PrepareSharing(&sharing));
+  row->state = UploadRow::State::kFinished;
+  row->stored_bytes = upload->stored_bytes;
+  row->stored_crc32c = upload->crc32c;
+  RETURN_IF_ERROR(
+      ChangeWith(&sharing, [&](Index& index, const PlaceFunction& place, Freed* freed) -> Status {
+        RETURN_IF_ERROR(CheckStillThere(index, row->key));
+        ASSIGN_OR_RETURN(const BucketRow bucket, FindBucket(index, start.object.bucket()));
+        RETURN_IF_ERROR(CheckWrite(index, bucket, start.object.name(), start.preconditions));
+        ASSIGN_OR_RETURN(const int64_t placed, place());
+        ASSIGN_OR_RETURN(row->result, Install(index, bucket, object, placed, freed));
+        return index.PutUpload(*row);
+      }));
+  if (!content.kept_file()) contents_.RemoveFile(row->content_id);
+  return OkStatus();
+}
+
 Result<Object> IndexedStore::FinishLocked(LiveUpload* upload, const ExpectedContent& expected) {
-  const UploadStart start = ToStart(upload->row.upload);
   // A failure after this needs the hash again: it is recomputed from the file then.
   const std::string md5 = upload->md5.Final();
   upload->md5 = Md5Stream(&md5_threads_);
-  Status hashes = CheckExpected(start.expected, upload->stored_bytes, md5, upload->crc32c);
+  Status hashes = CheckExpected(ToStart(upload->row.upload).expected, upload->stored_bytes, md5,
+                                upload->crc32c);
   if (hashes.ok()) hashes = CheckExpected(expected, upload->stored_bytes, md5, upload->crc32c);
   if (!hashes.ok()) {
     upload->dropped = true;
     (void)DropUpload(upload->key);
     return hashes;
   }
-  Object object = start.object;
-  object.set_size(upload->stored_bytes);
-  object.set_md5_hash(md5);
-  object.set_crc32c(upload->crc32c);
-  object.set_component_count(0);
   UploadRow row = upload->row;
-  ContentRow content{row.content_id, upload->stored_bytes, upload->crc32c, 0, 0, 1};
-  const bool small = content.size_bytes <= parts_.small_object_bytes;
-  std::string bytes;
-  const auto keep = [&bytes](std::string_view piece) {
-    bytes += piece;
-    return OkStatus();
-  };
-  // A small object goes where small objects are; its file is given back.
-  Status status =
-      small ? ReadContent(content, keep) : contents_.SyncFile(row.content_id, upload->fd.get());
-  if (status.ok()) {
-    status = Change([&](Index& index, Freed* freed) -> Status {
-      RETURN_IF_ERROR(CheckStillThere(index, row.key));
-      ASSIGN_OR_RETURN(const BucketRow bucket, FindBucket(index, start.object.bucket()));
-      RETURN_IF_ERROR(CheckWrite(index, bucket, start.object.name(), start.preconditions));
-      if (small) {
-        freed->contents.push_back(content);
-        ASSIGN_OR_RETURN(const SegmentPlace place, contents_.AppendSmall(bytes));
-        content.segment = place.segment;
-        content.offset = place.offset;
-      }
-      RETURN_IF_ERROR(index.PutContent(content));
-      ASSIGN_OR_RETURN(object, Install(index, bucket, object, row.content_id, freed));
-      row.state = UploadRow::State::kFinished;
-      row.stored_bytes = upload->stored_bytes;
-      row.stored_crc32c = upload->crc32c;
-      row.result = object;
-      return index.PutUpload(row);
-    });
-  }
+  const Status status = InstallUpload(upload, md5, &row);
   if (!status.ok()) {
     // The upload goes on as it was: the next request reads the hashes back from the file.
     const Status synced = SyncUpload(upload);
@@ -355,7 +395,7 @@ Result<Object> IndexedStore::FinishLocked(LiveUpload* upload, const ExpectedCont
   upload->fd.Reset();
   std::lock_guard lock(uploads_mutex_);
   uploads_.erase(upload->key);
-  return object;
+  return upload->row.result;
 }
 
 // Forgets the upload and its bytes.
@@ -368,7 +408,7 @@ Status IndexedStore::DropUpload(const std::string& key) {
     ASSIGN_OR_RETURN(const std::optional<UploadRow> row, index.FindUpload(key));
     if (!row) return OkStatus();
     if (row->state == UploadRow::State::kOpen) {
-      freed->contents.push_back(ContentRow{row->content_id, 0, 0, 0, 0, 0});
+      freed->contents.push_back(ContentRow{row->content_id, 0, 0, 0, 0, 0, ""});
     }
     return index.RemoveUpload(key);
   });

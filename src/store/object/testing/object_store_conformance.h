@@ -1,4 +1,5 @@
-// What every ObjectStore must do. A store's test instantiates the suite:
+// What every ObjectStore must do, by theme in conformance_*.cc. A store's test instantiates the
+// suite:
 //   INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreConformance, Values(StoreKind{"memory", make}));
 #pragma once
 
@@ -31,6 +32,9 @@ class ObjectStoreConformance : public ::testing::TestWithParam<StoreKind> {
   std::string Get(std::string_view name, std::optional<int64_t> generation = std::nullopt,
                   std::string_view bucket = "bucket");
   void SetVersioning(bool enabled);
+  void EditBucket(const std::function<void(Bucket*)>& edit);
+  // Expects that index and contents agree.
+  FsckReport Clean();
   UploadStart StartFor(const std::string& name) const;
 
   hodei::testing::FakeClock clock_;

@@ -1,0 +1,164 @@
+// Reads of objects: rows are looked up in a snapshot, then their bytes are opened.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/digest.h"
+#include "store/object/indexed_store.h"
+#include "store/object/preconditions.h"
+#include "store/object/retention.h"
+#include "sys/file.h"
+
+namespace hodei::store {
+namespace {
+
+constexpr size_t kReadPieceBytes = 1 << 20;
+// A content may move once while it is looked up; more often only by a bug.
+constexpr int kOpenAttempts = 5;
+
+}  // namespace
+
+void Slice(uint64_t offset, uint64_t length, OpenedObject* opened) {
+  if (auto* held = std::get_if<std::string>(&opened->content)) {
+    *held = held->substr(offset, length);
+    return;
+  }
+  FileSlice& slice = std::get<FileSlice>(opened->content);
+  slice.offset += offset;
+  slice.length = length;
+}
+
+Result<Object> IndexedStore::GetObject(std::string_view bucket, std::string_view name,
+                                       std::optional<int64_t> generation,
+                                       const Preconditions& preconditions) {
+  Object out;
+  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
+    ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
+    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
+    out = std::move(row.object);
+    ApplyRetention(owner.bucket, &out);
+    return OkStatus();
+  }));
+  return out;
+}
+
+IndexedStore::RowFinder IndexedStore::FinderOf(std::string_view bucket, std::string_view name,
+                                               std::optional<int64_t> generation,
+                                               const Preconditions& preconditions) const {
+  return [=, this](Index& index) -> Result<ObjectRow> {
+    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
+    ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
+    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
+    ApplyRetention(owner.bucket, &row.object);
+    return row;
+  };
+}
+
+Result<Object> IndexedStore::FindWithContent(const RowFinder& find, ContentRow* content) {
+  Object out;
+  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    ASSIGN_OR_RETURN(ObjectRow row, find(index));
+    ASSIGN_OR_RETURN(std::optional<ContentRow> found, index.FindContent(row.content_id));
+    if (!found) {
+      return DataLoss(
+          fmt::format("content {} of '{}' has no row", row.content_id, row.object.name()));
+    }
+    *content = *std::move(found);
+    out = std::move(row.object);
+    return OkStatus();
+  }));
+  return out;
+}
+
+Result<std::variant<std::string, FileSlice>> IndexedStore::OpenContent(const ContentRow& row) {
+  using Content = std::variant<std::string, FileSlice>;
+  if (row.segment != 0) {
+    ASSIGN_OR_RETURN(std::string bytes, contents_.ReadSmall(row));
+    if (Crc32c(0, bytes) != row.crc32c) return DataLoss("they fail their checksum");
+    return Content(std::move(bytes));
+  }
+  ASSIGN_OR_RETURN(UniqueFd fd, contents_.OpenLarge(row));
+  struct stat facts {};
+  if (fstat(fd.get(), &facts) != 0) return ErrnoStatus(errno, "stat content");
+  if (static_cast<uint64_t>(facts.st_size) != row.size_bytes) {
+    return DataLoss("they are incomplete");
+  }
+  return Content(FileSlice{std::move(fd), 0, row.size_bytes});
+}
+
+Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find) {
+  OpenedObject opened;
+  Status status;
+  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
+    ContentRow row;
+    ASSIGN_OR_RETURN(opened.object, FindWithContent(find, &row));
+    Result<std::variant<std::string, FileSlice>> content = OpenContent(row);
+    if (content.ok()) {
+      opened.content = *std::move(content);
+      return opened;
+    }
+    status = content.status();
+    if (status.code() != Code::kNotFound) break;
+  }
+  if (status.code() == Code::kNotFound) status = DataLoss("they are missing");
+  return Annotate(status, fmt::format("the stored bytes of '{}/{}'", opened.object.bucket(),
+                                      opened.object.name()));
+}
+
+Result<OpenedObject> IndexedStore::OpenObject(std::string_view bucket, std::string_view name,
+                                              std::optional<int64_t> generation,
+                                              const Preconditions& preconditions) {
+  return OpenFound(FinderOf(bucket, name, generation, preconditions));
+}
+
+Status IndexedStore::ReadContent(const ContentRow& row,
+                                 const std::function<Status(std::string_view)>& sink) {
+  uint32_t crc = 0;
+  if (row.segment != 0) {
+    ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadSmall(row));
+    if (Crc32c(0, bytes) != row.crc32c) return DataLoss("checksum mismatch");
+    return sink(bytes);
+  }
+  ASSIGN_OR_RETURN(const UniqueFd fd, contents_.OpenLarge(row));
+  std::string buffer(std::min<uint64_t>(kReadPieceBytes, std::max<uint64_t>(row.size_bytes, 1)), 0);
+  uint64_t offset = 0;
+  while (offset < row.size_bytes) {
+    const size_t want = std::min<uint64_t>(buffer.size(), row.size_bytes - offset);
+    const ssize_t n = pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, "read content");
+    if (n == 0) return DataLoss("content is cut short");
+    const std::string_view piece(buffer.data(), static_cast<size_t>(n));
+    crc = Crc32c(crc, piece);
+    RETURN_IF_ERROR(sink(piece));
+    offset += piece.size();
+  }
+  return crc == row.crc32c ? OkStatus() : DataLoss("checksum mismatch");
+}
+
+Status IndexedStore::CopyFound(const RowFinder& find, const std::string& host_path) {
+  ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(host_path, O_WRONLY | O_CREAT | O_EXCL));
+  Status status;
+  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
+    ContentRow row;
+    status = FindWithContent(find, &row).status();
+    if (!status.ok()) break;
+    status = ReadContent(row, [&](std::string_view piece) { return WriteAll(out.get(), piece); });
+    if (status.code() != Code::kNotFound) break;
+  }
+  if (!status.ok()) unlink(host_path.c_str());
+  return status;
+}
+
+Status IndexedStore::CopyToFile(std::string_view bucket, std::string_view name,
+                                std::optional<int64_t> generation, const std::string& host_path) {
+  return Annotate(CopyFound(FinderOf(bucket, name, generation, {}), host_path),
+                  fmt::format("copy 'gs://{}/{}'", bucket, name));
+}
+
+}  // namespace hodei::store
