@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "domain/environments/built_environments.h"
@@ -20,6 +21,9 @@ namespace hodei::server {
 namespace {
 
 constexpr int64_t kMebibyte = 1 << 20;
+constexpr int32_t kParallelJobsMax = 1000;
+// Starts wait for processes and disks more than they compute.
+constexpr int kSideThreads = 4;
 
 // The server's own environment: what pip's settings are read from.
 environments::PipSources PipSourcesOfProcess() {
@@ -62,6 +66,8 @@ jobs::ReconcilerOptions ReconcilerOptionsOf(const Training::Parts& parts,
                                                                   : jobs::CapacityPolicy::kFit;
   options.cpu_millis = config.capacity().cpu_millis();
   options.memory_bytes = config.capacity().memory_mib() * kMebibyte;
+  options.parallel_jobs = std::max(config.capacity().parallel_jobs(), 1);
+  options.side_threads = kSideThreads;
   options.replica.egress = config.network().egress() == Network::NONE || !capabilities.internet
                                ? exec::Egress::kNone
                                : exec::Egress::kInternet;
@@ -100,6 +106,11 @@ class LocalTraining : public Training {
 };
 
 Status LocalTraining::Init(const Parts& parts) {
+  const int32_t parallel_jobs = parts.config.capacity().parallel_jobs();
+  if (parallel_jobs < 0 || parallel_jobs > kParallelJobsMax) {
+    return InvalidArgument(fmt::format("capacity.parallel_jobs is {}; it must be 1 to {}",
+                                       parallel_jobs, kParallelJobsMax));
+  }
   exec::LocalExecutorOptions executor_options;
   executor_options.dir = parts.data_dir + "/exec";
   executor_options.egress_allow.assign(parts.config.network().allow().begin(),

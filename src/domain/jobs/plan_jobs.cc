@@ -8,7 +8,10 @@ namespace hodei::jobs {
 namespace {
 
 Claim GrantFor(const Claim& claim, const CapacitySnapshot& capacity) {
-  return capacity.policy == CapacityPolicy::kFit ? Clamp(claim, capacity.total) : claim;
+  if (capacity.policy == CapacityPolicy::kStrict) return claim;
+  Claim most = capacity.total;
+  most.memory_bytes /= capacity.parallel_jobs;
+  return Clamp(claim, most);
 }
 
 // What is left of `free` beside a reservation of `claim`.
@@ -20,9 +23,15 @@ Claim Beside(const Claim& claim, const Claim& free) {
 
 }  // namespace
 
+Claim RoomOf(const CapacitySnapshot& capacity) {
+  Claim room = capacity.total;
+  room.cpu_millis *= capacity.parallel_jobs;
+  return room;
+}
+
 std::vector<Placement> PlanJobs(const JobQueue& queue, const CapacitySnapshot& capacity) {
   std::vector<Placement> placements;
-  Claim free = capacity.total - capacity.used;
+  Claim free = RoomOf(capacity) - capacity.used;
   bool reserved = false;
   size_t looked_ahead = 0;
   queue.ForEach([&](const QueuedJob& job) {
@@ -47,9 +56,14 @@ bool CanEverFit(const Claim& claim, const CapacitySnapshot& capacity) {
 
 std::string WhyQueued(const Claim& claim, size_t position, const CapacitySnapshot& capacity) {
   const Claim grant = GrantFor(claim, capacity);
-  const Claim free = capacity.total - capacity.used;
-  const std::string needs = fmt::format("It needs {}; free are {} of {}.", Describe(grant),
-                                        Describe(free), Describe(capacity.total));
+  const Claim room = RoomOf(capacity);
+  const Claim free = room - capacity.used;
+  std::string needs = fmt::format("It needs {}; free are {} of {}.", Describe(grant),
+                                  Describe(free), Describe(room));
+  if (capacity.parallel_jobs > 1) {
+    needs += fmt::format(" Up to {} jobs share each CPU (capacity.parallel_jobs).",
+                         capacity.parallel_jobs);
+  }
   if (position > 1) {
     return fmt::format("Waits in the queue behind {} {}. {}", position - 1,
                        position == 2 ? "job" : "jobs", needs);

@@ -27,7 +27,13 @@ struct CapacitySnapshot {
   Claim total;  // what jobs may use together
   Claim used;   // the grants of placed jobs
   CapacityPolicy policy = CapacityPolicy::kFit;
+  // With kFit a job is granted at most this part of the memory, so that so many run beside each
+  // other. Their CPUs may be granted so many times: programs share time, but not memory.
+  int64_t parallel_jobs = 1;
 };
+
+// What grants are taken from: the CPUs as often as jobs may share them.
+Claim RoomOf(const CapacitySnapshot& capacity);
 
 struct Placement {
   QueuedJob job;

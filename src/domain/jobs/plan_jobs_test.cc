@@ -58,6 +58,34 @@ TEST_F(PlanJobsTest, FitGivesALargerJobTheWholeHost) {
   EXPECT_TRUE(placements[0].clamped);
 }
 
+TEST_F(PlanJobsTest, ParallelJobsShareCpusAndNeverMemory) {
+  capacity_.parallel_jobs = 4;
+  for (const char* name : {"a", "b", "c", "d", "e"}) Queue(name, 100);
+  const std::vector<Placement> placements = PlanJobs(queue_, capacity_);
+  ASSERT_EQ(placements.size(), 4U);
+  int64_t memory = 0;
+  for (const Placement& placement : placements) {
+    EXPECT_EQ(placement.grant.cpu_millis, 8000);
+    EXPECT_TRUE(placement.clamped);
+    memory += placement.grant.memory_bytes;
+  }
+  EXPECT_EQ(memory, capacity_.total.memory_bytes);
+  capacity_.used = {4 * 8000, memory, 0};
+  EXPECT_THAT(WhyQueued({100'000, 100 * kGb, 0}, 1, capacity_),
+              ::testing::HasSubstr("Up to 4 jobs share each CPU (capacity.parallel_jobs)."));
+}
+
+TEST_F(PlanJobsTest, StrictJobsGetWhatTheyClaimHoweverManyMayRun) {
+  capacity_.policy = CapacityPolicy::kStrict;
+  capacity_.parallel_jobs = 4;
+  Queue("a", 8);
+  Queue("b", 1);
+  const std::vector<Placement> placements = PlanJobs(queue_, capacity_);
+  ASSERT_EQ(placements.size(), 1U);
+  EXPECT_EQ(placements[0].grant, (Claim{8000, 8 * kGb, 0}));
+  EXPECT_FALSE(CanEverFit({9000, kGb, 0}, capacity_));
+}
+
 TEST_F(PlanJobsTest, StrictKnowsWhatNeverFits) {
   capacity_.policy = CapacityPolicy::kStrict;
   EXPECT_FALSE(CanEverFit({9000, kGb, 0}, capacity_));

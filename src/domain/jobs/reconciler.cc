@@ -35,7 +35,10 @@ bool JobReconciler::OldestFirst::operator()(const Entry* a, const Entry* b) cons
 }
 
 JobReconciler::JobReconciler(ReconcilerOptions options, ReconcilerDependencies dependencies)
-    : options_(std::move(options)), deps_(dependencies), table_(dependencies.store) {
+    : options_(std::move(options)),
+      deps_(dependencies),
+      table_(dependencies.store),
+      side_work_(options_.side_threads) {
   const exec::Capabilities& host = deps_.executor->capabilities();
   total_.cpu_millis = options_.cpu_millis > 0 ? options_.cpu_millis : host.cpu_millis;
   total_.memory_bytes = options_.memory_bytes > 0 ? options_.memory_bytes : host.memory_bytes;
@@ -70,9 +73,8 @@ void JobReconciler::Loop(std::stop_token stop) {
 
 void JobReconciler::WaitForWork(std::stop_token stop, Nanoseconds at_most) {
   std::unique_lock lock(inbox_mutex_);
-  inbox_filled_.wait_for(lock, stop, std::min<Nanoseconds>(at_most, kLongestSleep), [this] {
-    return !changed_jobs_.empty() || !changed_replicas_.empty() || environments_changed_;
-  });
+  inbox_filled_.wait_for(lock, stop, std::min<Nanoseconds>(at_most, kLongestSleep),
+                         [this] { return InboxFilled(); });
 }
 
 void JobReconciler::ReplicaChanged(const std::string& replica_id) {
@@ -94,6 +96,7 @@ Nanoseconds JobReconciler::RunOnce() {
     if (!loaded.ok()) return options_.retry_interval;
     loaded_ = true;
   }
+  TakeCompletions();
   TakeInbox();
   const Nanoseconds now = deps_.clock->Monotonic();
   while (!timers_.empty() && timers_.begin()->first <= now) {
@@ -116,10 +119,13 @@ void JobReconciler::RunUntilIdle(int passes) {
   for (int i = 0; i < passes; ++i) {
     const bool idle = RunOnce() > Nanoseconds(0);
     const std::lock_guard lock(inbox_mutex_);
-    if (idle && changed_jobs_.empty() && changed_replicas_.empty() && !environments_changed_) {
-      return;
-    }
+    if (idle && !InboxFilled()) return;
   }
+}
+
+bool JobReconciler::InboxFilled() const {
+  return !changed_jobs_.empty() || !changed_replicas_.empty() || environments_changed_ ||
+         !completed_.empty();
 }
 
 Status JobReconciler::LoadAll() {
@@ -149,7 +155,42 @@ void JobReconciler::TakeInbox() {
     if (const auto it = entries_.find(name->second); it != entries_.end())
       MarkDue(it->second.get());
   }
-  if (environments) due_.insert(preparing_.begin(), preparing_.end());
+  if (!environments) return;
+  for (Entry* entry : preparing_) {
+    // An answer that is on its way may be older than the news.
+    if (entry->asked == Entry::kAsked) entry->asked = Entry::kAskAgain;
+    MarkDue(entry);
+  }
+}
+
+void JobReconciler::RunAside(Entry* entry, std::function<Completion()> work) {
+  if (side_work_.inline_only()) return work()(entry);
+  ++entry->tasks;
+  ++side_tasks_;
+  side_work_.Submit([this, name = entry->name, work = std::move(work)] {
+    Completion completion = work();
+    const std::lock_guard lock(inbox_mutex_);
+    completed_.emplace_back(name, std::move(completion));
+    inbox_filled_.notify_all();
+  });
+}
+
+void JobReconciler::TakeCompletions() {
+  std::vector<std::pair<std::string, Completion>> completed;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    completed.swap(completed_);
+  }
+  for (const auto& [name, completion] : completed) {
+    Entry* entry = entries_.find(name)->second.get();  // a task keeps its entry
+    --side_tasks_;
+    --entry->tasks;
+    completion(entry);
+    if (entry->finishing && entry->tasks == 0) Finish(entry);
+  }
+  if (completed.empty()) return;
+  for (Entry* entry : crowded_) MarkDue(entry);
+  crowded_.clear();
 }
 
 void JobReconciler::Reload(const std::string& name) {
@@ -216,6 +257,7 @@ void JobReconciler::Drop(const std::string& name) {
   SetTimer(entry, std::nullopt);
   due_.erase(entry);
   preparing_.erase(entry);
+  crowded_.erase(entry);
   std::erase(unannounced_, entry);
   names_by_uid_.erase(entry->record.uid());
   {
@@ -313,7 +355,9 @@ void JobReconciler::SetTimer(Entry* entry, std::optional<Nanoseconds> after) {
 
 void JobReconciler::MarkDue(Entry* entry) { due_.insert(entry); }
 
-CapacitySnapshot JobReconciler::Capacity() const { return {total_, used_, options_.policy}; }
+CapacitySnapshot JobReconciler::Capacity() const {
+  return {total_, used_, options_.policy, options_.parallel_jobs};
+}
 
 int64_t JobReconciler::Position(std::string_view job_name) const {
   const std::lock_guard lock(mutex_);
@@ -329,8 +373,8 @@ Insight JobReconciler::Explain(const JobRecord& record) const {
   insight.claim = ClaimOf(ClusterOf(*deps_.machines, record.job().training_input()));
   insight.position = Position(name);
   const std::lock_guard lock(mutex_);
-  insight.capacity = total_;
-  insight.free = total_ - used_;
+  insight.capacity = RoomOf(Capacity());
+  insight.free = insight.capacity - used_;
   const auto waiting = waiting_for_.find(name);
   const std::string noted = waiting == waiting_for_.end() ? "" : waiting->second;
   const auto place = places_.find(name);

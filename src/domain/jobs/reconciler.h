@@ -33,6 +33,7 @@
 #include "domain/jobs/plan_job.h"
 #include "domain/jobs/plan_jobs.h"
 #include "domain/jobs/replica_spec.h"
+#include "domain/jobs/side_work.h"
 #include "exec/executor.h"
 #include "store/object/object_store.h"
 
@@ -44,8 +45,12 @@ inline constexpr char kJobReplicaPrefix[] = "job-";
 struct ReconcilerOptions {
   std::string jobs_dir;  // folder of jobs' folders
   CapacityPolicy policy = CapacityPolicy::kFit;
-  int64_t cpu_millis = 0;    // what jobs may use together; 0: all that the executor has
-  int64_t memory_bytes = 0;  // the same
+  int64_t cpu_millis = 0;     // what jobs may use together; 0: all that the executor has
+  int64_t memory_bytes = 0;   // the same
+  int64_t parallel_jobs = 1;  // CapacitySnapshot::parallel_jobs
+  // Packages are copied, replicas started and removed on so many threads; 0: on the reconciling
+  // one.
+  int side_threads = 0;
   ReplicaSettings replica;
   // The executor is asked for forgotten replicas this often.
   std::chrono::seconds sweep_interval{300};
@@ -110,6 +115,7 @@ class JobReconciler {
   void Loop(std::stop_token stop);
   void WaitForWork(std::stop_token stop, Nanoseconds at_most);
   void TakeInbox();
+  bool InboxFilled() const;  // with inbox_mutex_ held
   Status LoadAll();
   void Reload(const std::string& name);
   void Admit(Entry* entry);
@@ -132,11 +138,26 @@ class JobReconciler {
   Status AppendLog(Entry* entry);
   void Act(Entry* entry);
   bool Prepare(Entry* entry);
-  Result<environments::State> EnsureEnvironment(Entry* entry);
-  Status StartReplica(Entry* entry, int place, const environments::State& environment);
+  // Without a value: on its way; the entry is due when it is known.
+  std::optional<Result<environments::State>> EnsureEnvironment(Entry* entry);
+  void AskForEnvironment(Entry* entry);
+  struct Ensured;
+  Ensured EnsureNow(const JobRecord& record,
+                    std::optional<std::vector<environments::PackageFile>> files) const;
+  Result<environments::State> EnsureStaged(const JobRecord& record, Ensured* ensured) const;
+  void TakeEnsured(Entry* entry, Ensured ensured);
+  Status StartReplica(const JobRecord& record, int place,
+                      const environments::State& environment) const;
   void StartReplicas(Entry* entry);
+  void StartAside(Entry* entry, int place, const environments::State& environment);
+  void StartEnded(Entry* entry, const std::string& id, const Status& started);
+  // Runs `work` beside this thread and then what it returns on it. The entry stays until then.
+  using Completion = std::function<void(Entry*)>;
+  void RunAside(Entry* entry, std::function<Completion()> work);
+  void TakeCompletions();
   Status OpenSocket(Entry* entry);
   void Finish(Entry* entry);
+  void RemoveAside(std::vector<std::string> replicas, std::vector<std::string> folders);
   void Sweep();
   void SetTimer(Entry* entry, std::optional<Nanoseconds> after);
   void MarkDue(Entry* entry);
@@ -156,6 +177,8 @@ class JobReconciler {
   std::set<Entry*, OldestFirst> due_;
   std::set<std::pair<Nanoseconds, Entry*>> timers_;  // by monotonic time
   std::set<Entry*, OldestFirst> preparing_;
+  int side_tasks_ = 0;                     // of RunAside() that have not ended
+  std::set<Entry*, OldestFirst> crowded_;  // wait because of kSideTasksMax
   std::vector<Entry*> unannounced_;
   // Jobs whose records could not be read. While there are any, nothing is swept: their replicas
   // would look like nobody's.
@@ -180,10 +203,12 @@ class JobReconciler {
   // The inbox.
   mutable std::mutex inbox_mutex_;
   std::condition_variable_any inbox_filled_;
-  std::set<std::string> changed_jobs_;      // guarded by inbox_mutex_
-  std::set<std::string> changed_replicas_;  // guarded by inbox_mutex_
-  bool environments_changed_ = false;       // guarded by inbox_mutex_
+  std::set<std::string> changed_jobs_;                         // guarded by inbox_mutex_
+  std::set<std::string> changed_replicas_;                     // guarded by inbox_mutex_
+  bool environments_changed_ = false;                          // guarded by inbox_mutex_
+  std::vector<std::pair<std::string, Completion>> completed_;  // by job; guarded by inbox_mutex_
 
+  SideWork side_work_;  // its tasks use the inbox
   std::unique_ptr<store::MetaStore::Watch> watch_;
   std::jthread thread_;
 };

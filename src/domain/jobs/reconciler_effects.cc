@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "domain/jobs/reconciler_entry.h"
@@ -47,7 +48,15 @@ void JobReconciler::Act(Entry* entry) {
 
 // True when the preparation came to an end, good or bad.
 bool JobReconciler::Prepare(Entry* entry) {
-  Result<environments::State> state = EnsureEnvironment(entry);
+  std::optional<Result<environments::State>> answer = EnsureEnvironment(entry);
+  if (!answer) {
+    preparing_.insert(entry);
+    const std::lock_guard lock(mutex_);
+    waiting_for_.try_emplace(entry->name,
+                             "Its packages are being copied and its Python environment looked up.");
+    return false;
+  }
+  const Result<environments::State>& state = *answer;
   Preparation* preparation = &entry->preparation;
   if (!state.ok()) {
     const Code code = state.status().code();
@@ -78,29 +87,82 @@ bool JobReconciler::Prepare(Entry* entry) {
   return true;
 }
 
-Result<environments::State> JobReconciler::EnsureEnvironment(Entry* entry) {
+std::optional<Result<environments::State>> JobReconciler::EnsureEnvironment(Entry* entry) {
+  if (!entry->ensured && entry->asked == Entry::kNotAsked) {
+    if (side_tasks_ >= kSideTasksMax) {
+      crowded_.insert(entry);
+      return std::nullopt;
+    }
+    AskForEnvironment(entry);
+  }
+  // Used once: whoever comes again wants to know how it stands then.
+  return std::exchange(entry->ensured, std::nullopt);
+}
+
+void JobReconciler::AskForEnvironment(Entry* entry) {
   const JobRecord& record = entry->newest();
+  std::optional<std::vector<environments::PackageFile>> files;
+  if (entry->staged_attempt == record.attempt().number()) files = entry->files;
+  entry->asked = Entry::kAsked;
+  RunAside(entry, [this, record, files = std::move(files)]() -> Completion {
+    return [this, ensured = EnsureNow(record, files)](Entry* asker) {
+      TakeEnsured(asker, ensured);
+      // Who asked inline is still there to take the answer.
+      if (!side_work_.inline_only()) MarkDue(asker);
+    };
+  });
+}
+
+// On the reconciling thread.
+void JobReconciler::TakeEnsured(Entry* entry, Ensured ensured) {
+  const bool old =
+      entry->asked == Entry::kAskAgain || ensured.attempt != entry->newest().attempt().number();
+  entry->asked = Entry::kNotAsked;
+  if (old) return;
+  if (!ensured.files.empty()) {
+    entry->files = std::move(ensured.files);
+    entry->staged_attempt = ensured.attempt;
+  }
+  for (std::string& warning : ensured.warnings) {
+    auto& warnings = entry->preparation.warnings;
+    if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) {
+      warnings.push_back(std::move(warning));
+    }
+  }
+  entry->ensured = std::move(ensured.state);
+}
+
+JobReconciler::Ensured JobReconciler::EnsureNow(
+    const JobRecord& record, std::optional<std::vector<environments::PackageFile>> files) const {
+  Ensured ensured{.attempt = record.attempt().number()};
+  if (files) {
+    ensured.files = *std::move(files);
+  } else {
+    const JobFolders folders(options_.jobs_dir, record.uid());
+    Result<StagedPackages> staged = StagePackages(deps_.objects, record, folders.packages);
+    if (!staged.ok()) {
+      ensured.state = staged.status();
+      return ensured;
+    }
+    ensured.files = std::move(staged->files);
+    ensured.warnings = std::move(staged->warnings);
+  }
+  ensured.state = EnsureStaged(record, &ensured);
+  return ensured;
+}
+
+Result<environments::State> JobReconciler::EnsureStaged(const JobRecord& record,
+                                                        Ensured* ensured) const {
   const auto& input = record.job().training_input();
   const JobFolders folders(options_.jobs_dir, record.uid());
-  const int attempt = record.attempt().number();
-  if (entry->staged_attempt != attempt) {
-    ASSIGN_OR_RETURN(StagedPackages staged, StagePackages(deps_.objects, record, folders.packages));
-    entry->files = std::move(staged.files);
-    entry->preparation.warnings = std::move(staged.warnings);
-    entry->staged_attempt = attempt;
-  }
   environments::Request request;
   ASSIGN_OR_RETURN(request.runtime,
                    deps_.environments->Resolve(input.runtime_version(), input.python_version()));
-  for (const std::string& warning : request.runtime.warnings) {
-    auto& warnings = entry->preparation.warnings;
-    if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) {
-      warnings.push_back(warning);
-    }
-  }
-  request.packages = entry->files;
-  request.build_id = fmt::format("{}-a{}", record.uid(), attempt);
-  request.log_dir = fmt::format("{}/build-a{}", folders.logs, attempt);
+  ensured->warnings.insert(ensured->warnings.end(), request.runtime.warnings.begin(),
+                           request.runtime.warnings.end());
+  request.packages = ensured->files;
+  request.build_id = fmt::format("{}-a{}", record.uid(), ensured->attempt);
+  request.log_dir = fmt::format("{}/build-a{}", folders.logs, ensured->attempt);
   RETURN_IF_ERROR(MakeDirectories(request.log_dir));
   RETURN_IF_ERROR(deps_.log->AddSource({.project = record.project(),
                                         .job_id = record.job().job_id(),
@@ -111,7 +173,9 @@ Result<environments::State> JobReconciler::EnsureEnvironment(Entry* entry) {
 }
 
 void JobReconciler::StartReplicas(Entry* entry) {
-  Result<environments::State> environment = EnsureEnvironment(entry);
+  std::optional<Result<environments::State>> answer = EnsureEnvironment(entry);
+  if (!answer) return;
+  const Result<environments::State>& environment = *answer;
   if (!environment.ok()) return Trouble(entry, environment.status());
   if (environment->phase == environments::State::kBuilding) {
     // It was ready once and has been cleaned away since.
@@ -125,23 +189,41 @@ void JobReconciler::StartReplicas(Entry* entry) {
     }
     return MarkDue(entry);
   }
-  for (const int place : entry->effects.start) {
-    const Status started = StartReplica(entry, place, *environment);
-    if (started.ok()) continue;
-    if (MayPass(started.code()) && ++entry->start_tries < kStartTriesMax) {
-      return Trouble(entry, started);
+  const std::vector<int> places = entry->effects.start;
+  for (const int place : places) {
+    if (side_tasks_ >= kSideTasksMax) {
+      crowded_.insert(entry);
+      return;
     }
-    entry->start_failures[entry->record.attempt().replicas(place).id()] =
-        fmt::format("it could not be started: {}", started.message());
-    break;
+    StartAside(entry, place, *environment);
+    if (entry->troubled || !entry->start_failures.empty()) return;
   }
-  TroubleIsOver(entry);
+}
+
+void JobReconciler::StartAside(Entry* entry, int place, const environments::State& environment) {
+  const std::string& id = entry->record.attempt().replicas(place).id();
+  if (!entry->starting.insert(id).second) return;
+  RunAside(entry, [this, id, place, environment, record = entry->record]() -> Completion {
+    return [this, id, started = StartReplica(record, place, environment)](Entry* starter) {
+      StartEnded(starter, id, started);
+    };
+  });
+}
+
+void JobReconciler::StartEnded(Entry* entry, const std::string& id, const Status& started) {
+  entry->starting.erase(id);
+  if (started.ok()) {
+    TroubleIsOver(entry);
+  } else if (MayPass(started.code()) && ++entry->start_tries < kStartTriesMax) {
+    return Trouble(entry, started);
+  } else {
+    entry->start_failures[id] = fmt::format("it could not be started: {}", started.message());
+  }
   MarkDue(entry);
 }
 
-Status JobReconciler::StartReplica(Entry* entry, int place,
-                                   const environments::State& environment) {
-  const JobRecord& record = entry->record;
+Status JobReconciler::StartReplica(const JobRecord& record, int place,
+                                   const environments::State& environment) const {
   const Replica& replica = record.attempt().replicas(place);
   const auto& input = record.job().training_input();
   const JobFolders folders(options_.jobs_dir, record.uid());
@@ -176,16 +258,29 @@ Status JobReconciler::OpenSocket(Entry* entry) {
 // The terminal record is committed: give back what the job held. What fails here is found by
 // Sweep(), or is only a folder.
 void JobReconciler::Finish(Entry* entry) {
+  // A copy or a start that is still under way would leave something behind.
+  entry->finishing = true;
+  if (entry->tasks > 0) return;
   const JobRecord& record = entry->record;
   (void)deps_.sockets->Close(entry->name);
+  std::vector<std::string> replicas;
   for (const Replica& replica : record.attempt().replicas()) {
-    if (replica.state() != Replica::STATE_UNSPECIFIED) (void)deps_.executor->Remove(replica.id());
+    if (replica.state() != Replica::STATE_UNSPECIFIED) replicas.push_back(replica.id());
   }
   const JobFolders folders(options_.jobs_dir, record.uid());
-  (void)RemoveTree(folders.packages);
-  (void)RemoveTree(folders.api);
+  RemoveAside(std::move(replicas), {folders.packages, folders.api});
   const std::string name = entry->name;
   Drop(name);
+}
+
+// At most one for each job that was started, so the queue is bounded by what starts.
+void JobReconciler::RemoveAside(std::vector<std::string> replicas,
+                                std::vector<std::string> folders) {
+  if (replicas.empty() && folders.empty()) return;
+  side_work_.Submit([this, replicas = std::move(replicas), folders = std::move(folders)] {
+    for (const std::string& id : replicas) (void)deps_.executor->Remove(id);
+    for (const std::string& folder : folders) (void)RemoveTree(folder);
+  });
 }
 
 void JobReconciler::Sweep() {

@@ -32,7 +32,7 @@ void JobReconciler::StepDueJobs() {
   std::vector<Entry*> changed;
   std::vector<Entry*> settled;
   for (Entry* entry : batch) {
-    if (!Plan(entry)) continue;
+    if (entry->finishing || !Plan(entry)) continue;
     (entry->next ? changed : settled).push_back(entry);
   }
   if (!changed.empty()) CommitDue(changed);
@@ -93,6 +93,9 @@ Result<ReplicaObservation> JobReconciler::ObserveReplica(Entry* entry, const Rep
                        fmt::format("observe replica '{}'", replica.id()));
   seen.phase = status.phase;
   seen.exit = status.exit;
+  if (status.phase == exec::ReplicaPhase::kUnknown && entry->starting.contains(replica.id())) {
+    seen.phase = exec::ReplicaPhase::kStarting;
+  }
   if (!Ended(status.phase)) return seen;
   const Nanoseconds now = deps_.clock->Monotonic();
   seen.ended_for = now - entry->ended.try_emplace(replica.id(), now).first->second;
@@ -188,7 +191,7 @@ void JobReconciler::AfterCommit(Entry* entry, int64_t revision) {
   TroubleIsOver(entry);
   if (entry->record.job().state() != Job::QUEUED) Dequeue(entry);
   // Ended replicas that the record no longer names; Sweep() finds them when this fails.
-  for (const std::string& id : left_behind) (void)deps_.executor->Remove(id);
+  RemoveAside(std::move(left_behind), {});
   if (IsTerminal(entry->record.job().state())) {
     Finish(entry);
   } else {

@@ -58,7 +58,18 @@ Result<RuntimeChoice> FakeEnvironments::Resolve(std::string_view runtime_version
   return choice;
 }
 
+void FakeEnvironments::SetEnsureHook(std::function<void(const Request& request)> hook) {
+  std::lock_guard lock(mutex_);
+  ensure_hook_ = std::move(hook);
+}
+
 Result<State> FakeEnvironments::Ensure(const Request& request) {
+  std::function<void(const Request&)> hook;
+  {
+    std::lock_guard lock(mutex_);
+    hook = ensure_hook_;
+  }
+  if (hook) hook(request);
   std::lock_guard lock(mutex_);
   requests_.push_back(request);
   if (!error_.ok()) return error_;

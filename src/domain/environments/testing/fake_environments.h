@@ -23,6 +23,8 @@ class FakeEnvironments : public Environments {
   void SetState(const std::string& build_id, State state);
   // Ensure() fails with `status`; OK ends it.
   void SetError(Status status);
+  // Called in Ensure() before it answers, without a lock held.
+  void SetEnsureHook(std::function<void(const Request& request)> hook);
   std::vector<Request> requests() const;
 
   Result<RuntimeChoice> Resolve(std::string_view runtime_version,
@@ -43,6 +45,7 @@ class FakeEnvironments : public Environments {
   std::map<std::string, State> states_;
   Status error_;
   std::vector<Request> requests_;
+  std::function<void(const Request&)> ensure_hook_;
   std::function<void()> changed_;
 };
 
