@@ -42,7 +42,8 @@ inline constexpr char kPrivateAddress[] = "169.254.169.254";
 enum class Egress { kNone, kInternet };
 
 // Replicas with the same network group reach each other by host name on any port, and nobody else
-// does. The executor creates the group with its first replica and removes it with the last.
+// does. The executor creates the group with its first replica and removes it with the last. A
+// replica that is alone in its group finds its own host name on its loopback.
 struct Network {
   std::string group;      // unique per job attempt, [a-z0-9-]
   std::string host_name;  // of this replica, as TF_CONFIG names it

@@ -59,7 +59,8 @@ Status LaunchPlanner::PlanGpus(const LaunchPlan& plan) const {
 Status LaunchPlanner::PlanNetwork(LaunchPlan* plan) const {
   const Capabilities& able = tier_.capabilities;
   Network& network = plan->spec.network;
-  if (!network.group.empty()) {
+  // A bridge for one would cost every start some 20 ms, and nobody could be reached over it.
+  if (!network.group.empty() && network.group_host_names.size() > 1) {
     if (!able.network_groups) {
       return FailedPrecondition("replicas cannot reach each other here: " + able.tier_summary);
     }

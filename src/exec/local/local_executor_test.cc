@@ -666,6 +666,17 @@ TEST_P(LocalExecutorTest, GroupMembersReachEachOtherByNameAndNobodyElse) {
   EXPECT_FALSE(FileExists(netns));
 }
 
+TEST_P(LocalExecutorTest, AReplicaAloneInItsGroupFindsItselfByName) {
+  ReplicaSpec spec =
+      local().Shell("alone",
+                    "python3 -c \"\nimport socket\ns=socket.create_server(('solo',2222))\n"
+                    "c=socket.create_connection(('solo',2222)); print(c.getpeername()[0])\n\"");
+  spec.network = {"one", "solo", {"solo"}, Egress::kNone};
+  EXPECT_EQ(RunToEnd(spec).exit.exit_code, 0) << Logs("alone").text;
+  EXPECT_EQ(Logs("alone").text, "127.0.0.1\n");
+  EXPECT_EQ(Plan("alone").group_netns, "");
+}
+
 TEST_P(LocalExecutorTest, NothingIsLeftInTheKernel) {
   NEEDS_TIER_A();
   EXPECT_EQ(RunShell("clean", "exit 0").exit.exit_code, 0);

@@ -96,12 +96,14 @@ bool DropRights(uint32_t uid) {
   Complain("cannot execute bwrap\n");
 }
 
-std::string HostsText(const Network& network) {
+std::string HostsText(const LaunchPlan& plan) {
+  const Network& network = plan.spec.network;
   std::string text = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n";
-  for (size_t i = 0; i < network.group_host_names.size(); ++i) {
+  const bool bridged = !plan.group_netns.empty();
+  for (size_t i = 0; bridged && i < network.group_host_names.size(); ++i) {
     text += GroupAddress(i) + " " + network.group_host_names[i] + "\n";
   }
-  if (network.group.empty() && !network.host_name.empty()) {
+  if (!bridged && !network.host_name.empty()) {
     text += "127.0.0.1 " + network.host_name + "\n";
   }
   return text;
@@ -187,9 +189,9 @@ Status Supervisor::StartSandbox() {
   if (plan_.host_uid != 0) {
     ASSIGN_OR_RETURN_CTX(network_, MakeReplicaNetwork(plan_), "network");
   }
-  ASSIGN_OR_RETURN_CTX(
-      view_, BuildSandboxView(plan_, scratch_, dir_, HostsText(spec.network), ResolvText(plan_)),
-      "file view");
+  ASSIGN_OR_RETURN_CTX(view_,
+                       BuildSandboxView(plan_, scratch_, dir_, HostsText(plan_), ResolvText(plan_)),
+                       "file view");
   scratch_.Reset();
   SandboxEnds ends;
   RETURN_IF_ERROR(OpenEnds(&ends));
