@@ -14,6 +14,9 @@ extern char** environ;
 namespace hodei::engine {
 namespace {
 
+// Descriptors of the started program are below this.
+constexpr int kTargetsEnd = 64;
+
 std::vector<char*> Pointers(std::vector<std::string>* strings) {
   std::vector<char*> pointers;
   for (std::string& string : *strings) pointers.push_back(string.data());
@@ -37,8 +40,11 @@ Result<pid_t> StartProgram(const std::vector<std::string>& argv,
   std::vector<std::string> environment = EnvironmentWith(extra_environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  // Copies above every target, so that no dup2 overwrites the source of a later one.
+  std::vector<UniqueFd> sources;
   for (const auto& [ours, theirs] : descriptors) {
-    posix_spawn_file_actions_adddup2(&actions, ours, theirs);
+    sources.emplace_back(fcntl(ours, F_DUPFD_CLOEXEC, kTargetsEnd));
+    posix_spawn_file_actions_adddup2(&actions, sources.back().get(), theirs);
   }
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

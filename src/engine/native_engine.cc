@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 
 namespace hodei::engine {
@@ -92,14 +93,14 @@ Result<std::unique_ptr<NativeModel>> NativeEngine::Load(const LoadOptions& optio
   load.threads = options.threads;
   hodei_model* loaded = nullptr;
   RETURN_IF_ERROR(Take(api_->load(&load, &loaded)));
-  std::unique_ptr<NativeModel> model(new NativeModel(this, loaded));
+  std::unique_ptr<NativeModel> model(new NativeModel(this, loaded, std::max(1, options.threads)));
   RETURN_IF_ERROR(model->ReadSignatures());
   return model;
 }
 
 NativeModel::~NativeModel() { engine_->api_->unload(model_); }
 
-int NativeModel::concurrency() const { return engine_->api_->concurrent != 0 ? 64 : 1; }
+int NativeModel::concurrency() const { return engine_->api_->concurrent != 0 ? threads_ : 1; }
 
 Status NativeModel::ReadSignatures() {
   const size_t count = engine_->api_->signature_count(model_);

@@ -53,11 +53,13 @@ class NativeModel : public Model {
 
  private:
   friend class NativeEngine;
-  NativeModel(NativeEngine* engine, hodei_model* model) : engine_(engine), model_(model) {}
+  NativeModel(NativeEngine* engine, hodei_model* model, int threads)
+      : engine_(engine), model_(model), threads_(threads) {}
   Status ReadSignatures();
 
   NativeEngine* engine_;
   hodei_model* model_;
+  int threads_;
   std::vector<Signature> signatures_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "engine/model.h"
 #include "engine/native_engine.h"
+#include "engine/python_pool.h"
 #include "serve/request_body.h"
 #include "serve/response_body.h"
 
@@ -28,6 +29,7 @@ struct LoadedModel {
   std::string engine_reason;  // why a compiled form was or was not chosen
   // In this order: a model must go before the engine that loaded it.
   std::unique_ptr<engine::NativeEngine> native_engine;
+  std::unique_ptr<engine::PythonPool> python_pool;
   std::unique_ptr<engine::Model> model;  // null for custom code
   // Serves custom code, and bodies with reason kNotNumbers; may be null.
   std::unique_ptr<BodyModel> body_model;

@@ -4,6 +4,7 @@
 
 #include "engine/child_process.h"
 #include "serve/model_files.h"
+#include "serve/python_loader.h"
 
 namespace hodei::serve {
 namespace {
@@ -32,6 +33,24 @@ Status Warm(engine::Model* model, const BodyRules& rules) {
     inputs.push_back(std::move(input));
   }
   return model->Run(*chosen, inputs, engine::Deadline::max()).status();
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadSavedModel(const ServeConfig& config,
+                                                    const ProgramPaths& paths) {
+  auto loaded = std::make_unique<LoadedModel>();
+  ASSIGN_OR_RETURN(loaded->native_engine,
+                   engine::NativeEngine::Open(paths.engines_dir + "/tensorflow.so"));
+  engine::LoadOptions options;
+  options.model_dir = config.model_dir;
+  options.tags = config.tags;
+  options.threads = config.threads;
+  ASSIGN_OR_RETURN(options.package_dirs, PackageDirs(config.python));
+  ASSIGN_OR_RETURN(loaded->model, loaded->native_engine->Load(options));
+  loaded->framework = "TENSORFLOW";
+  loaded->engine = "tensorflow-c";
+  loaded->engine_reason = "SavedModels run in TensorFlow's C interface";
+  loaded->named_outputs = true;
+  return loaded;
 }
 
 }  // namespace
@@ -69,12 +88,16 @@ Result<std::unique_ptr<LoadedModel>> LoadModel(const ServeConfig& config,
       ASSIGN_OR_RETURN(loaded, LoadXgboost(source, paths));
       break;
     }
-    case ModelKind::kSavedModel:
+    case ModelKind::kSavedModel: {
+      ASSIGN_OR_RETURN(loaded, LoadSavedModel(config, paths));
+      break;
+    }
     case ModelKind::kPickle:
     case ModelKind::kTorchScript:
-    case ModelKind::kCustomCode:
-      return engine::ModelError(engine::Fault::kLoad,
-                                "this kind of model is not served by this program yet");
+    case ModelKind::kCustomCode: {
+      ASSIGN_OR_RETURN(loaded, LoadPython(config, files, paths));
+      break;
+    }
   }
   if (!config.signature_name.empty()) loaded->rules.default_signature = config.signature_name;
   if (loaded->model != nullptr) RETURN_IF_ERROR(Warm(loaded->model.get(), loaded->rules));
