@@ -197,7 +197,6 @@ class FlatModel : public Model {
     } else if (const auto* flags = std::get_if<std::vector<bool>>(&estimator_.labels)) {
       answer->values<uint8_t>()[row] = (*flags)[label] ? 1 : 0;
     } else {
-      // Views into this model, which outlives its answers.
       answer->strings.push_back(std::get<std::vector<std::string>>(estimator_.labels)[label]);
     }
   }

@@ -135,7 +135,7 @@ Result<std::vector<Tensor>> NativeModel::Run(size_t signature, const std::vector
     tensors[i].shape = input.shape.data();
     tensors[i].data = input.data.data();
     if (input.dtype == DType::kString) {
-      for (std::string_view value : input.strings) {
+      for (const std::string& value : input.strings) {
         strings[i].push_back({value.data(), value.size()});
       }
       tensors[i].data = strings[i].data();

@@ -68,7 +68,7 @@ Status CompareAnswers(const Tensor& ours, const Tensor& theirs) {
   if (ours.dtype == DType::kString) {
     for (size_t i = 0; i < ours.strings.size(); ++i) {
       if (ours.strings[i] != theirs.strings[i]) {
-        return Differ(i, std::string(ours.strings[i]), std::string(theirs.strings[i]));
+        return Differ(i, ours.strings[i], theirs.strings[i]);
       }
     }
     return OkStatus();

@@ -68,9 +68,8 @@ Tensor SliceRows(const Tensor& tensor, int64_t begin, int64_t end) {
   slice.shape[0] = end - begin;
   if (tensor.dtype == DType::kString) {
     const size_t width = rows == 0 ? 0 : tensor.strings.size() / static_cast<size_t>(rows);
-    for (size_t i = begin * width; i < end * width; ++i) {
-      slice.AppendString(std::string(tensor.strings[i]));
-    }
+    slice.strings.assign(tensor.strings.begin() + static_cast<ptrdiff_t>(begin * width),
+                         tensor.strings.begin() + static_cast<ptrdiff_t>(end * width));
     return slice;
   }
   const size_t width = rows == 0 ? 0 : tensor.data.size() / static_cast<size_t>(rows);
@@ -87,7 +86,7 @@ bool AppendRows(Tensor* tensor, const Tensor& more) {
   }
   tensor->shape[0] += more.shape[0];
   tensor->data.insert(tensor->data.end(), more.data.begin(), more.data.end());
-  for (std::string_view value : more.strings) tensor->AppendString(std::string(value));
+  tensor->strings.insert(tensor->strings.end(), more.strings.begin(), more.strings.end());
   return true;
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,13 +54,12 @@ struct Signature {
   std::vector<TensorSpec> outputs;
 };
 
-// A value. Strings are views into `arena` (which never moves what it holds).
+// A value.
 struct Tensor {
   DType dtype = DType::kFloat32;
   std::vector<int64_t> shape;
-  std::vector<char> data;                 // numbers, row-major
-  std::vector<std::string_view> strings;  // kString
-  std::deque<std::string> arena;
+  std::vector<char> data;            // numbers, row-major
+  std::vector<std::string> strings;  // kString
 
   int64_t rows() const { return shape.empty() ? 1 : shape[0]; }
   template <typename T>
@@ -78,7 +76,7 @@ struct Tensor {
     data.resize(at + sizeof(T));
     std::memcpy(data.data() + at, &value, sizeof(T));
   }
-  void AppendString(std::string value) { strings.push_back(arena.emplace_back(std::move(value))); }
+  void AppendString(std::string value) { strings.push_back(std::move(value)); }
 };
 
 // A numeric tensor of that type and shape, zeroed.

@@ -1,0 +1,250 @@
+"""Online prediction: CPU of hodei-serve per request beside FastAPI, Flask and http.server with the same model.
+
+CPU is read from /proc/PID/task/*/schedstat over all processes of a server; rounds are interleaved.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "test" / "engines"))
+import runtime_environment  # noqa: E402
+
+SERVE = ROOT / "build" / "release" / "bin" / "serve" / "hodei-serve"
+PEER_PACKAGES = ["fastapi", "uvicorn[standard]", "flask", "gunicorn"]
+ROUNDS, OURS, THEIRS = 5, 3000, 300
+START_SECONDS = 60
+
+MAKE = """
+import os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import joblib, numpy as np, xgboost
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+folder = sys.argv[1]
+r = np.random.default_rng(0)
+X = r.normal(size=(3000, 30)); y = (X[:, :5].sum(1) + r.normal(size=3000) > 0).astype(int)
+b = xgboost.train({"objective": "binary:logistic", "max_depth": 6, "eta": .1}, xgboost.DMatrix(X, label=y), 100)
+for name in ("xgb", "logreg", "forest", "keras"):
+    os.mkdir(f"{folder}/{name}")
+open(f"{folder}/xgb/model.bst", "wb").write(bytes(b.save_raw("ubj")))
+joblib.dump(LogisticRegression().fit(X, y), f"{folder}/logreg/model.joblib")
+joblib.dump(RandomForestClassifier(100, random_state=0).fit(X, y), f"{folder}/forest/model.joblib")
+try:
+    import tensorflow as tf
+    k = tf.keras.Sequential([tf.keras.Input((30,), name="x"), tf.keras.layers.Dense(32, activation="relu"), tf.keras.layers.Dense(1)])
+    k.export(f"{folder}/keras", verbose=False)
+except ImportError:
+    pass
+"""
+
+PEER = """
+import json, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["OMP_NUM_THREADS"] = "1"
+import numpy as np
+kind, folder = os.environ["PEER_KIND"], os.environ["PEER_MODEL"]
+if kind == "xgb":
+    import xgboost
+    booster = xgboost.Booster({"nthread": 1}); booster.load_model(bytearray(open(folder + "/model.bst", "rb").read()))
+    def predict(rows): return booster.inplace_predict(np.array(rows, dtype="f4")).tolist()
+elif kind == "keras":
+    import tensorflow as tf
+    signature = tf.saved_model.load(folder).signatures["serving_default"]
+    def predict(rows):
+        return next(iter(signature(tf.constant(rows, dtype=tf.float32)).values())).numpy().tolist()
+else:
+    import joblib
+    model = joblib.load(folder + "/model.joblib")
+    def predict(rows): return model.predict(np.array(rows)).tolist()
+predict([[0.0] * 30])
+if os.environ["PEER_SERVER"] == "fastapi":
+    from fastapi import FastAPI, Request
+    app = FastAPI()
+    @app.post("/predict")
+    async def handle(request: Request):
+        return {"predictions": predict((await request.json())["instances"])}
+elif os.environ["PEER_SERVER"] == "flask":
+    from flask import Flask, request
+    app = Flask("peer")
+    @app.post("/predict")
+    def handle():
+        return {"predictions": predict(request.get_json()["instances"])}
+elif __name__ == "__main__":
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = json.dumps({"predictions": predict(body["instances"])}).encode()
+            self.send_response(200); self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
+        def log_message(self, *arguments): pass
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def family(pid):
+    """The process and all below it."""
+    found = [pid]
+    for one in found:
+        for task in os.listdir(f"/proc/{one}/task"):
+            found += [int(p) for p in pathlib.Path(f"/proc/{one}/task/{task}/children").read_text().split()]
+    return found
+
+
+def cpu_us(pid):
+    total = 0
+    for one in family(pid):
+        for task in os.listdir(f"/proc/{one}/task"):
+            total += int(pathlib.Path(f"/proc/{one}/task/{task}/schedstat").read_text().split()[0])
+    return total / 1000
+
+
+def rss_mb(pid):
+    pages = sum(int(pathlib.Path(f"/proc/{one}/statm").read_text().split()[1]) for one in family(pid))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Target:
+    def __init__(self, process, port, body):
+        self.process, self.port = process, port
+        self.request = (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(body)) + body
+
+    def connect(self):
+        limit = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                connection = socket.create_connection(("127.0.0.1", self.port))
+                connection.sendall(self.request)
+                head = connection.recv(65536)
+                while not head.endswith(b"}") and head:
+                    head += connection.recv(65536)
+                if b" 200 " in head.split(b"\r\n", 1)[0] + b" ":
+                    return connection
+                connection.close()
+            except OSError:
+                pass
+            if time.monotonic() > limit or self.process.poll() is not None:
+                raise RuntimeError("a server did not start")
+            time.sleep(0.05)
+
+    def cpu_per_request(self, count):
+        connection = self.connect()
+        before = cpu_us(self.process.pid)
+        for _ in range(count):
+            connection.sendall(self.request)
+            answer = connection.recv(65536)
+            while not answer.rstrip().endswith(b"}"):
+                answer += connection.recv(65536)
+        used = cpu_us(self.process.pid) - before
+        connection.close()
+        return used / count
+
+
+@contextlib.contextmanager
+def running(command, port, body, environment):
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield Target(process, port, body)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def peers(folder):
+    """An environment with the peers beside the runtime's packages; None when it cannot be made."""
+    runtime = runtime_environment.python()
+    if runtime is None:
+        return None, None
+    venv = folder / "peers"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", venv], check=True)
+    site = subprocess.run([runtime, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True,
+                          check=True).stdout.strip()
+    install = subprocess.run([venv / "bin" / "pip", "install", "-q", *PEER_PACKAGES], capture_output=True)
+    (next((venv / "lib").glob("python3*")) / "site-packages" / "runtime.pth").write_text(site + "\n")
+    return runtime, venv / "bin" if install.returncode == 0 else None
+
+
+def commands(bin_dir, kinds, folder):
+    (folder / "peer.py").write_text(PEER)
+    made = {}
+    for server in kinds:
+        port = free_port()
+        if server == "fastapi":
+            command = [bin_dir / "uvicorn", "peer:app", "--app-dir", folder, "--port", str(port), "--no-access-log", "--log-level", "error"]
+        elif server == "flask":
+            command = [bin_dir / "gunicorn", "-w", "1", "-k", "gthread", "--threads", "4", "--chdir", folder, "-b", f"127.0.0.1:{port}", "peer:app"]
+        else:
+            command = [bin_dir / "python", folder / "peer.py", str(port)]
+        made[server] = (command, port)
+    return made
+
+
+def compare(name, folder, runtime, bin_dir, kinds):
+    """One model behind ours and the peers, all running, measured in turn."""
+    body = json.dumps({"instances": [[round(0.1 * i - 1.5, 2) for i in range(30)]]}).encode()
+    config = folder / f"{name}.json"
+    port = free_port()
+    config.write_text(json.dumps({"format": 1, "model_dir": str(folder / name), "python": runtime}))
+    with contextlib.ExitStack() as stack:
+        started = time.monotonic()
+        ours = stack.enter_context(running([SERVE, "--config", config, "--port", str(port)], port, body, {}))
+        ours.connect().close()
+        start_ms = (time.monotonic() - started) * 1000
+        others = {}
+        for server, (command, peer_port) in (commands(bin_dir, kinds, folder) if bin_dir else {}).items():
+            environment = {"PEER_KIND": name, "PEER_MODEL": str(folder / name), "PEER_SERVER": server}
+            others[server] = stack.enter_context(running(command, peer_port, body, environment))
+            others[server].connect().close()
+        for _ in range(ROUNDS):
+            mine = ours.cpu_per_request(OURS)
+            yield None, mine
+            for server, target in others.items():
+                yield server, (mine, target.cpu_per_request(THEIRS))
+        print(f"bench predict_{name}_start_ms {start_ms:.0f} ms note=from start to the first answer, library's loading included")
+        print(f"bench predict_{name}_rss {rss_mb(ours.process.pid):.1f} MB note=resident, idle after the rounds")
+
+
+TARGETS = {"fastapi": 6, "flask": 8, "http.server": 3.5}
+
+
+def main():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="hodei-predict-"))
+    try:
+        runtime, bin_dir = peers(folder)
+        if runtime is None:
+            print("bench predict_xgb 0 us skip=the runtime's packages cannot be installed here")
+            return
+        subprocess.run([runtime, "-c", MAKE, folder], check=True, stderr=subprocess.DEVNULL)
+        for name, kinds in (("xgb", TARGETS), ("logreg", ["fastapi", "flask"]), ("forest", ["fastapi", "flask"]), ("keras", ["fastapi"])):
+            if name == "keras" and not (folder / "keras" / "saved_model.pb").exists():
+                continue
+            for server, value in compare(name, folder, runtime, bin_dir, kinds):
+                if server is None:
+                    limit = " max=35" if name == "xgb" else ""
+                    print(f"bench predict_{name} {value:.2f} us{limit} note=CPU of hodei-serve for one row of 30 in JSON")
+                else:
+                    ratio = f" max_ratio={1 / TARGETS[server]:.4f}" if name != "keras" else ""
+                    print(f"bench predict_{name}_vs_{server} {value[0]:.2f} us peer={server}:{value[1]:.2f}{ratio}")
+            sys.stdout.flush()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
