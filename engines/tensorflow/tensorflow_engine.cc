@@ -39,7 +39,7 @@ constexpr int kLibraryInvalidArgument = 3;
 constexpr char kInternalSignatures[] = "__saved_model";
 
 struct TypePair {
-  int library;  // DataType
+  int theirs;  // DataType
   int32_t ours;
   size_t bytes;
 };
@@ -51,7 +51,7 @@ constexpr TypePair kTypes[] = {
 
 const TypePair* FromLibrary(int type) {
   for (const TypePair& pair : kTypes) {
-    if (pair.library == type) return &pair;
+    if (pair.theirs == type) return &pair;
   }
   return nullptr;
 }
@@ -242,7 +242,7 @@ LibraryTensor* MakeInput(const Library& library, const hodei_tensor& input) {
   size_t count = 1;
   for (int32_t i = 0; i < input.rank; ++i) count *= static_cast<size_t>(input.shape[i]);
   LibraryTensor* tensor =
-      library.new_tensor(type->library, input.shape, input.rank, count * type->bytes);
+      library.new_tensor(type->theirs, input.shape, input.rank, count * type->bytes);
   if (tensor == nullptr) return nullptr;
   if (input.dtype != HODEI_STRING) {
     if (count != 0) std::memcpy(library.data(tensor), input.data, count * type->bytes);

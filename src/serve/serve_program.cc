@@ -88,10 +88,12 @@ int Serve(const ServeConfig& config, std::optional<uint16_t> port) {
     PrintLoadError(error);
     return kExitLoadFailed;
   }
-  fmt::print("model loaded: framework {}, engine {}: {}\n", (*loaded)->framework, (*loaded)->engine,
-             (*loaded)->engine_reason);
-  fflush(stdout);
+  const std::string line =
+      fmt::format("model loaded: framework {}, engine {}: {}\n", (*loaded)->framework,
+                  (*loaded)->engine, (*loaded)->engine_reason);
   service.Ready(std::move(loaded).value());
+  fmt::print("{}", line);
+  fflush(stdout);
   (*loop)->AddThreads(ThreadsFor(config, service) - 1);
   int signal_number = 0;
   sigwait(&stop_signals, &signal_number);
