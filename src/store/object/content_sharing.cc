@@ -64,6 +64,7 @@ Result<int64_t> IndexedStore::PlaceContent(Index& index, ContentSharing* sharing
   ASSIGN_OR_RETURN(const int64_t id,
                    sharing->content.Store(index, sharing->off ? std::string() : facts.digest));
   sharing->stored = true;
+  sharing->content_id = id;
   return id;
 }
 
@@ -117,6 +118,7 @@ Status IndexedStore::ChangeWith(
     if (!sharing->again) {
       if (!status.ok() || !sharing->stored) return status;
       sharing->content.Keep();
+      recently_checked_.Add(sharing->content_id);
       return status;
     }
     if (attempt == kSharingAttempts) return Internal("a content's twin keeps changing");

@@ -29,7 +29,9 @@ class ContentStore {
   virtual Result<UniqueFd> ReopenFile(int64_t id) = 0;
   // Bytes and name of the file survive power loss after this.
   virtual Status SyncFile(int64_t id, int fd) = 0;
+  // Removals may be put off while a backup runs; FinishRemovals() makes up for it.
   virtual void RemoveFile(int64_t id) = 0;
+  virtual void FinishRemovals() = 0;
 
   // Appends to the open segment; readable and durable after SyncSegments(). Both only from the
   // index writer. After an error everything appended since the last sync is lost.

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <mutex>
 #include <utility>
 
 #include "base/failpoint.h"
@@ -39,11 +40,54 @@ Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
   return OkStatus();
 }
 
+// Removes files, but not while another program wants all to stay: it holds the lock then. What
+// stays behind when this process ends is found and removed at the next start.
+class Removals {
+ public:
+  explicit Removals(std::string lock_path) : lock_path_(std::move(lock_path)) {}
+
+  void Remove(std::string path) {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(path));
+    RemoveWaiting();
+  }
+  void Finish() {
+    std::lock_guard lock(mutex_);
+    if (!waiting_.empty()) RemoveWaiting();
+  }
+
+ private:
+  void RemoveWaiting() {
+    if (!fd_) {
+      Result<UniqueFd> opened = OpenFile(lock_path_, O_RDWR | O_CREAT);
+      if (!opened.ok()) return;
+      fd_ = *std::move(opened);
+    }
+    if (!SetLock(F_RDLCK)) return;
+    for (const std::string& path : waiting_) unlink(path.c_str());
+    waiting_.clear();
+    (void)SetLock(F_UNLCK);
+  }
+
+  bool SetLock(int16_t type) const {
+    struct flock whole {};
+    whole.l_type = type;
+    whole.l_whence = SEEK_SET;
+    return fcntl(fd_.get(), F_OFD_SETLK, &whole) == 0;
+  }
+
+  const std::string lock_path_;
+  std::mutex mutex_;
+  UniqueFd fd_;                       // guarded by mutex_
+  std::vector<std::string> waiting_;  // guarded by mutex_
+};
+
 class FileContents : public ContentStore {
  public:
   FileContents(std::string directory, uint64_t segment_bytes, int64_t next_segment)
       : directory_(std::move(directory)),
         segment_bytes_(segment_bytes),
+        removals_(directory_ + kRemovalLockName),
         next_segment_(next_segment) {}
 
   Result<UniqueFd> CreateFile(int64_t id) override {
@@ -64,10 +108,7 @@ class FileContents : public ContentStore {
     return SyncDirectory(FolderPath(id));
   }
 
-  void RemoveFile(int64_t id) override {
-    // A file that stays behind is found and removed at the next start.
-    unlink(FilePath(id).c_str());
-  }
+  void RemoveFile(int64_t id) override { removals_.Remove(FilePath(id)); }
 
   Result<SegmentPlace> AppendSmall(std::string_view bytes) override {
     if (open_segment_ == 0 || end_ + pending_.size() >= segment_bytes_) {
@@ -99,7 +140,8 @@ class FileContents : public ContentStore {
     return OkStatus();
   }
 
-  void RemoveSegment(int64_t segment) override { unlink(SegmentPath(segment).c_str()); }
+  void RemoveSegment(int64_t segment) override { removals_.Remove(SegmentPath(segment)); }
+  void FinishRemovals() override { removals_.Finish(); }
 
   int64_t open_segment() const override { return open_segment_; }
 
@@ -171,10 +213,8 @@ class FileContents : public ContentStore {
   std::string FolderPath(int64_t id) const {
     return fmt::format("{}/content/{:02x}", directory_, id & 0xff);
   }
-  std::string FilePath(int64_t id) const { return fmt::format("{}/{:016x}", FolderPath(id), id); }
-  std::string SegmentPath(int64_t segment) const {
-    return fmt::format("{}/segments/{:016x}", directory_, segment);
-  }
+  std::string FilePath(int64_t id) const { return directory_ + ContentFileName(id); }
+  std::string SegmentPath(int64_t segment) const { return directory_ + SegmentFileName(segment); }
 
   Status OpenSegment() {
     const int64_t segment = next_segment_++;
@@ -192,6 +232,7 @@ class FileContents : public ContentStore {
 
   const std::string directory_;
   const uint64_t segment_bytes_;
+  Removals removals_;
   // The rest belongs to the index writer.
   int64_t next_segment_;
   int64_t open_segment_ = 0;
@@ -201,6 +242,12 @@ class FileContents : public ContentStore {
 };
 
 }  // namespace
+
+std::string ContentFileName(int64_t id) {
+  return fmt::format("/content/{:02x}/{:016x}", id & 0xff, id);
+}
+
+std::string SegmentFileName(int64_t segment) { return fmt::format("/segments/{:016x}", segment); }
 
 Result<std::unique_ptr<ContentStore>> OpenFileContents(const std::string& directory,
                                                        uint64_t segment_bytes,

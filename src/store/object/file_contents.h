@@ -12,6 +12,12 @@
 
 namespace hodei::store {
 
+// Below the store's folder, with a leading slash.
+std::string ContentFileName(int64_t id);
+std::string SegmentFileName(int64_t segment);
+// Who has an exclusive lock on this file keeps the store from removing contents.
+inline constexpr const char* kRemovalLockName = "/removal.lock";
+
 // `next_segment` is greater than every segment the index knows.
 Result<std::unique_ptr<ContentStore>> OpenFileContents(const std::string& directory,
                                                        uint64_t segment_bytes,

@@ -165,7 +165,7 @@ Result<FsckReport> IndexedStore::Fsck() {
   RETURN_IF_ERROR(CheckContents(&snapshot, &report));
   RETURN_IF_ERROR(CheckSegments(snapshot, &report));
   RETURN_IF_ERROR(CheckUploads(snapshot, &report));
-  RETURN_IF_ERROR(CheckOrphans(snapshot, files, &report));
+  if (parts_.check_orphans) RETURN_IF_ERROR(CheckOrphans(snapshot, files, &report));
   return report;
 }
 

@@ -34,8 +34,9 @@ class IndexedStore : public ObjectStore {
     uint64_t small_object_bytes = 64 * 1024;
     uint64_t segment_bytes = 256ULL << 20;
     int64_t next_content_id = 1;
-    std::string digest_key;  // of content digests
-    UniqueFd lock;           // held as long as the store
+    std::string digest_key;     // of content digests
+    bool check_orphans = true;  // in Fsck(): nobody else may be writing
+    UniqueFd lock;              // held as long as the store
   };
   explicit IndexedStore(Parts parts);
   ~IndexedStore() override;
@@ -156,6 +157,7 @@ class IndexedStore : public ObjectStore {
   Result<Object> FindWithContent(const RowFinder& find, ContentRow* content);
   // NOT_FOUND when the bytes have just moved: look the row up again.
   Result<std::variant<std::string, FileSlice>> OpenContent(const ContentRow& row);
+  Status CheckBeforeSending(const ContentRow& row);
   Result<OpenedObject> OpenFound(const RowFinder& find);
   Status CopyFound(const RowFinder& find, const std::string& host_path);
 

@@ -198,6 +198,8 @@ TEST_F(LocalStore, RotIsAnErrorAndNeverWrongBytes) {
   ASSERT_OK_AND_ASSIGN(FsckReport report, store_->Fsck());
   EXPECT_THAT(report.problems, SizeIs(2));
   ASSERT_EQ(truncate(Files("content").at(0).c_str(), 100'000), 0);
+  ASSERT_THAT(Open(), IsOk());           // nothing is taken for checked
+  EXPECT_EQ(Get("large"), "DATA_LOSS");  // the cut byte is another now
   EXPECT_THAT(store_->CopyToFile("bucket", "large", std::nullopt, folder_.path() + "/copy"),
               StatusIs(Code::kDataLoss));
   unlink(Files("content").at(0).c_str());

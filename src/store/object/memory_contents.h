@@ -17,6 +17,7 @@ class MemoryContents : public ContentStore {
   Result<UniqueFd> ReopenFile(int64_t id) override;
   Status SyncFile(int64_t, int) override { return OkStatus(); }
   void RemoveFile(int64_t id) override;
+  void FinishRemovals() override {}
   Result<SegmentPlace> AppendSmall(std::string_view bytes) override;
   Status SyncSegments() override { return OkStatus(); }
   void RemoveSegment(int64_t) override {}

@@ -50,13 +50,14 @@ struct ContentSharing {
   // Of the last attempt.
   bool again = false;
   bool stored = false;
+  int64_t content_id = 0;
 };
 
 // Contents whose bytes were written or checked a moment ago, so that many copies of one small thing
 // cost one check. Thread-safe.
 class RecentlyChecked {
  public:
-  static constexpr std::chrono::seconds kAge{60};
+  static constexpr std::chrono::minutes kAge{10};
   static constexpr size_t kLimit = 4096;
 
   explicit RecentlyChecked(const Clock* clock) : clock_(*clock) {}

@@ -4,6 +4,8 @@
 
 #include <map>
 #include <random>
+#include <set>
+#include <tuple>
 
 #include "base/digest.h"
 #include "base/testing/fake_clock.h"
@@ -119,8 +121,19 @@ class Walk {
 
   void Step() {
     if (Pick(20) == 0) clock_.Advance(std::chrono::seconds(1));
+    if (Pick(2000) == 0) clock_.Advance(kUploadLifetime);
     if (Pick(50) == 0) clock_.JumpWall(std::chrono::seconds(-3));
-    switch (Pick(12)) {
+    switch (Pick(17)) {
+      case 12:
+        return Hold();
+      case 13:
+        return ReadHeld();
+      case 14:
+        return Pick(4) == 0 ? Release() : Restore();
+      case 15:
+        return PutInParts();
+      case 16:
+        return Sweep();
       case 0:
       case 1:
       case 2:
@@ -274,6 +287,67 @@ class Walk {
     ASSERT_EQ(edited->metageneration(), ++it->second.metageneration);
   }
 
+  void Hold() {
+    const std::string name = Name();
+    const std::string holder = fmt::format("holder-{}", Pick(3));
+    const auto it = model_.live.find(name);
+    const Result<std::vector<Object>> held = store_.HoldGenerations(holder, {{"bucket", name, 0}});
+    ASSERT_EQ(held.ok(), it != model_.live.end()) << held.status();
+    if (held.ok()) held_[{holder, name, it->second.generation}] = it->second.bytes;
+  }
+
+  // Held bytes stay whatever happened to their objects.
+  void ReadHeld() {
+    if (held_.empty()) return;
+    auto it = held_.begin();
+    std::advance(it, Pick(static_cast<int>(held_.size())));
+    const auto& [holder, name, generation] = it->first;
+    ASSERT_OK_AND_ASSIGN(OpenedObject opened,
+                         store_.OpenHeld(holder, {"bucket", name, generation}));
+    ASSERT_TRUE(ReadAll(&opened) == it->second);
+  }
+
+  void Release() {
+    const std::string holder = fmt::format("holder-{}", Pick(3));
+    ASSERT_THAT(store_.ReleaseGenerations(holder), IsOk());
+    std::erase_if(held_, [&](const auto& hold) { return std::get<0>(hold.first) == holder; });
+  }
+
+  void Restore() {
+    if (model_.old.empty()) return;
+    auto it = model_.old.begin();
+    std::advance(it, Pick(static_cast<int>(model_.old.size())));
+    const auto [name, generation] = it->first;
+    const std::string bytes = it->second.bytes;
+    ASSERT_OK_AND_ASSIGN(const Object restored,
+                         store_.RestoreObject("bucket", name, generation, {}));
+    Remember(name, bytes, restored);
+  }
+
+  void PutInParts() {
+    const std::string name = Name();
+    const std::string bytes = Bytes();
+    UploadStart start;
+    start.object.set_bucket("bucket");
+    start.object.set_name(name);
+    ASSERT_OK_AND_ASSIGN(const std::string id, store_.StartMultipart(start));
+    const MultipartKey key{"bucket", name, id};
+    const int number = 1 + Pick(kMultipartPartLimit);
+    for (const std::string& part : {Bytes(), bytes}) {  // the later replaces the earlier
+      ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ObjectWriter> writer, store_.NewWriter());
+      ASSERT_THAT(writer->Append(part), IsOk());
+      ASSERT_THAT(writer->CommitPart(key, number, {}), IsOk());
+    }
+    if (Pick(5) == 0) {
+      ASSERT_THAT(store_.AbortMultipart(key), IsOk());
+      return;
+    }
+    ASSERT_OK_AND_ASSIGN(const Object put, store_.CompleteMultipart(key, {{number, ""}}, {}));
+    Remember(name, bytes, put);
+  }
+
+  void Sweep() { ASSERT_THAT(store_.Sweep(), IsOk()); }
+
   void SetVersioning() {
     model_.versioning = Pick(2) == 0;
     ASSERT_THAT(store_.UpdateBucket("bucket", {},
@@ -332,6 +406,17 @@ class Walk {
     ASSERT_OK_AND_ASSIGN(const FsckReport full, store_.Fsck());
     ASSERT_THAT(full.problems, ::testing::IsEmpty());
     ASSERT_EQ(full.objects, model_.live.size() + model_.old.size());
+    ASSERT_EQ(full.held, held_.size());
+    ASSERT_EQ(full.parts, 0u);
+    // The same bytes are there once.
+    std::set<std::string> different;
+    for (const auto& [name, object] : model_.live) different.insert(object.bytes);
+    for (const auto& [key, object] : model_.old) different.insert(object.bytes);
+    for (const auto& [key, bytes] : held_) different.insert(bytes);
+    ASSERT_EQ(full.contents, different.size());
+    for (int holder = 0; holder < 3; ++holder) {
+      ASSERT_THAT(store_.ReleaseGenerations(fmt::format("holder-{}", holder)), IsOk());
+    }
     for (const auto& [name, object] : model_.live) {
       ASSERT_THAT(store_.DeleteObject("bucket", name, object.generation, {}), IsOk());
     }
@@ -348,13 +433,19 @@ class Walk {
   FakeClock& clock_;
   std::mt19937 random_;
   Model model_;
+  std::map<std::tuple<std::string, std::string, int64_t>, std::string> held_;
   int64_t last_generation_ = 0;
 };
 
+// Together with the local store's, 100,000 steps. Each walk starts anew: histories only grow.
 TEST(ObjectModel, MemoryStoreBehavesLikeTheMap) {
-  FakeClock clock;
-  const std::unique_ptr<ObjectStore> store = MakeMemoryObjectStore(&clock);
-  Walk(store.get(), &clock, 1).Run(20'000);
+  for (uint32_t seed = 1; seed <= 9; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    FakeClock clock;
+    const std::unique_ptr<ObjectStore> store = MakeMemoryObjectStore(&clock);
+    Walk(store.get(), &clock, seed).Run(11'000);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
 }
 
 TEST(ObjectModel, LocalStoreBehavesLikeTheMap) {
@@ -365,7 +456,7 @@ TEST(ObjectModel, LocalStoreBehavesLikeTheMap) {
   options.clock = &clock;
   options.segment_bytes = 256 * 1024;  // many segments come and go
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ObjectStore> store, OpenLocalObjectStore(options));
-  Walk(store.get(), &clock, 2).Run(600);
+  Walk(store.get(), &clock, 2).Run(1'000);
 }
 
 }  // namespace

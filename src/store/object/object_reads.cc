@@ -19,6 +19,7 @@ namespace {
 constexpr size_t kReadPieceBytes = 1 << 20;
 // A content may move once while it is looked up; more often only by a bug.
 constexpr int kOpenAttempts = 5;
+constexpr uint64_t kCheckedBytes = 1ULL << 30;
 
 }  // namespace
 
@@ -75,6 +76,16 @@ Result<Object> IndexedStore::FindWithContent(const RowFinder& find, ContentRow* 
   return out;
 }
 
+// A large content is sent by the kernel, which looks at no checksum: its bytes are read and checked
+// before, unless that was done, or they were written, a moment ago. From a certain size on this
+// would be too long a wait for the first byte; fsck finds what rots there.
+Status IndexedStore::CheckBeforeSending(const ContentRow& row) {
+  if (row.size_bytes > kCheckedBytes || recently_checked_.Contains(row.id)) return OkStatus();
+  RETURN_IF_ERROR(ReadContent(row, [](std::string_view) { return OkStatus(); }));
+  recently_checked_.Add(row.id);
+  return OkStatus();
+}
+
 Result<std::variant<std::string, FileSlice>> IndexedStore::OpenContent(const ContentRow& row) {
   using Content = std::variant<std::string, FileSlice>;
   if (row.segment != 0) {
@@ -88,6 +99,7 @@ Result<std::variant<std::string, FileSlice>> IndexedStore::OpenContent(const Con
   if (static_cast<uint64_t>(facts.st_size) != row.size_bytes) {
     return DataLoss("they are incomplete");
   }
+  RETURN_IF_ERROR(CheckBeforeSending(row));
   return Content(FileSlice{std::move(fd), 0, row.size_bytes});
 }
 

@@ -243,7 +243,8 @@ class ObjectStore {
                                    const Preconditions& preconditions = {}) = 0;
   virtual Result<ListObjectsPage> ListObjects(std::string_view bucket,
                                               const ListObjectsOptions& options) = 0;
-  // The object and all its bytes; cut the content to a range with Slice().
+  // The object and all its bytes; cut the content to a range with Slice(). Contents of up to 1 GiB
+  // that were not written or checked in the last ten minutes are read and checked first.
   virtual Result<OpenedObject> OpenObject(std::string_view bucket, std::string_view name,
                                           std::optional<int64_t> generation = std::nullopt,
                                           const Preconditions& preconditions = {}) = 0;

@@ -33,48 +33,30 @@ struct PendingWrite {
   bool done = false;
 };
 
-class SqliteDatabase : public IndexDatabase {
+// Read connections, kept open for the next reader. Thread-safe.
+class ReaderPool {
  public:
-  SqliteDatabase(std::string path, std::unique_ptr<SqliteConnection> connection,
-                 std::function<Status()> before_commit)
-      : path_(std::move(path)),
-        connection_(std::move(connection)),
-        index_(connection_.get()),
-        before_commit_(std::move(before_commit)),
-        writer_([this](const std::stop_token& stop) { WriterLoop(stop); }) {}
+  explicit ReaderPool(std::string path) : path_(std::move(path)) {}
 
-  ~SqliteDatabase() override {
-    writer_.request_stop();
-    wake_.notify_all();
-    writer_.join();
-    // The last connection to close checkpoints the log into the database.
-    idle_.clear();
-  }
-
-  Status Read(const std::function<Status(Index&)>& read) override {
-    ASSIGN_OR_RETURN(Reader reader, TakeReader());
+  Status Read(const std::function<Status(Index&)>& read) {
+    ASSIGN_OR_RETURN(Reader reader, Take());
     // One snapshot for all statements of `read`.
     RETURN_IF_ERROR(reader.connection->Execute("BEGIN"));
     Status status = read(*reader.index);
     const Status end = reader.connection->Execute("COMMIT");
     if (!end.ok()) return status.ok() ? end : status;  // the connection is dropped
-    ReturnReader(std::move(reader));
+    Return(std::move(reader));
     return status;
   }
-
-  Status Write(const std::function<Status(Index&)>& write) override {
-    PendingWrite pending{&write, {}, false};
-    std::unique_lock lock(mutex_);
-    queue_.push_back(&pending);
-    wake_.notify_one();
-    done_.wait(lock, [&] { return pending.done; });
-    return pending.status;
+  void Clear() {
+    std::lock_guard lock(mutex_);
+    idle_.clear();
   }
 
  private:
-  Result<Reader> TakeReader() {
+  Result<Reader> Take() {
     {
-      std::lock_guard lock(readers_mutex_);
+      std::lock_guard lock(mutex_);
       if (!idle_.empty()) {
         Reader reader = std::move(idle_.back());
         idle_.pop_back();
@@ -88,11 +70,58 @@ class SqliteDatabase : public IndexDatabase {
     return reader;
   }
 
-  void ReturnReader(Reader reader) {
-    std::lock_guard lock(readers_mutex_);
+  void Return(Reader reader) {
+    std::lock_guard lock(mutex_);
     if (idle_.size() < kIdleReaderLimit) idle_.push_back(std::move(reader));
   }
 
+  const std::string path_;
+  std::mutex mutex_;
+  std::vector<Reader> idle_;  // guarded by mutex_
+};
+
+class ReadOnlyDatabase : public IndexDatabase {
+ public:
+  explicit ReadOnlyDatabase(const std::string& path) : readers_(path) {}
+  Status Read(const std::function<Status(Index&)>& read) override { return readers_.Read(read); }
+  Status Write(const std::function<Status(Index&)>&) override {
+    return FailedPrecondition("the object index is open for reading only");
+  }
+
+ private:
+  ReaderPool readers_;
+};
+
+class WritableDatabase : public IndexDatabase {
+ public:
+  WritableDatabase(const std::string& path, std::unique_ptr<SqliteConnection> connection,
+                   std::function<Status()> before_commit)
+      : readers_(path),
+        connection_(std::move(connection)),
+        index_(connection_.get()),
+        before_commit_(std::move(before_commit)),
+        writer_([this](const std::stop_token& stop) { WriterLoop(stop); }) {}
+
+  ~WritableDatabase() override {
+    writer_.request_stop();
+    wake_.notify_all();
+    writer_.join();
+    // The last connection to close checkpoints the log into the database.
+    readers_.Clear();
+  }
+
+  Status Read(const std::function<Status(Index&)>& read) override { return readers_.Read(read); }
+
+  Status Write(const std::function<Status(Index&)>& write) override {
+    PendingWrite pending{&write, {}, false};
+    std::unique_lock lock(mutex_);
+    queue_.push_back(&pending);
+    wake_.notify_one();
+    done_.wait(lock, [&] { return pending.done; });
+    return pending.status;
+  }
+
+ private:
   void WriterLoop(const std::stop_token& stop) {
     std::vector<PendingWrite*> batch;
     while (true) {
@@ -151,7 +180,7 @@ class SqliteDatabase : public IndexDatabase {
     return connection_->Execute("RELEASE one");
   }
 
-  const std::string path_;
+  ReaderPool readers_;
   std::unique_ptr<SqliteConnection> connection_;  // the writer thread's
   SqliteIndex index_;
   const std::function<Status()> before_commit_;
@@ -160,9 +189,6 @@ class SqliteDatabase : public IndexDatabase {
   std::condition_variable_any wake_;
   std::condition_variable done_;
   std::deque<PendingWrite*> queue_;  // guarded by mutex_
-
-  std::mutex readers_mutex_;
-  std::vector<Reader> idle_;  // guarded by readers_mutex_
 
   std::jthread writer_;
 };
@@ -194,7 +220,19 @@ Result<std::unique_ptr<IndexDatabase>> OpenSqliteDatabase(const std::string& pat
   ASSIGN_OR_RETURN(const int64_t pages, connection->QueryInt("PRAGMA page_count"));
   if (pages <= kQuickCheckPages) RETURN_IF_ERROR(CheckIntegrity(connection.get(), path));
   return std::unique_ptr<IndexDatabase>(
-      new SqliteDatabase(path, std::move(connection), std::move(before_commit)));
+      new WritableDatabase(path, std::move(connection), std::move(before_commit)));
+}
+
+Result<std::unique_ptr<IndexDatabase>> OpenReadOnlySqliteDatabase(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection,
+                   SqliteConnection::Open(path, /*read_only=*/true));
+  ASSIGN_OR_RETURN(const int64_t version, connection->QueryInt("PRAGMA user_version"));
+  if (version != SqliteIndex::kSchemaVersion) {
+    return FailedPrecondition(
+        fmt::format("the object index has schema {}, this program reads {}: start the server once",
+                    version, SqliteIndex::kSchemaVersion));
+  }
+  return std::unique_ptr<IndexDatabase>(std::make_unique<ReadOnlyDatabase>(path));
 }
 
 }  // namespace hodei::store

@@ -17,4 +17,7 @@ namespace hodei::store {
 Result<std::unique_ptr<IndexDatabase>> OpenSqliteDatabase(const std::string& path,
                                                           std::function<Status()> before_commit);
 
+// The committed rows of an index that another process may have open. Write() is refused.
+Result<std::unique_ptr<IndexDatabase>> OpenReadOnlySqliteDatabase(const std::string& path);
+
 }  // namespace hodei::store

@@ -13,6 +13,7 @@ class SqliteIndex : public Index {
   // `connection` must outlive the index.
   explicit SqliteIndex(SqliteConnection* connection) : db_(*connection) {}
 
+  static constexpr int64_t kSchemaVersion = 2;
   // Creates the tables, or checks the version of those there. FAILED_PRECONDITION when newer.
   static Status Migrate(SqliteConnection* connection);
 

@@ -69,10 +69,10 @@ constexpr char kVersion2[] = R"sql(
 )sql";
 
 constexpr const char* kSteps[] = {kVersion1, kVersion2};
-constexpr int64_t kSchemaVersion = std::size(kSteps);
+static_assert(SqliteIndex::kSchemaVersion == std::size(kSteps));
 
 Status StepUp(SqliteConnection* connection, int64_t from) {
-  for (int64_t version = from; version < kSchemaVersion; ++version) {
+  for (int64_t version = from; version < SqliteIndex::kSchemaVersion; ++version) {
     RETURN_IF_ERROR(connection->Execute(kSteps[version]));
   }
   if (from >= 2) return OkStatus();

@@ -26,6 +26,7 @@ Result<bool> IndexedStore::Sweep() {
   ASSIGN_OR_RETURN(const bool uploads, SweepUploads());
   ASSIGN_OR_RETURN(const bool multiparts, SweepMultiparts());
   ASSIGN_OR_RETURN(const bool soft_deleted, SweepSoftDeleted());
+  contents_.FinishRemovals();
   RETURN_IF_ERROR(SweepSegments());
   ASSIGN_OR_RETURN(const bool compacting, Compact());
   return uploads || multiparts || soft_deleted || compacting;
