@@ -10,6 +10,7 @@
 
 #include "base/failpoint.h"
 #include "hodei/config.pb.h"
+#include "server/data_commands.h"
 #include "server/doctor.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -90,6 +91,9 @@ int Main(int argc, char** argv) {
     return 0;
   }
   if (options->doctor) return RunDoctor();
+  if (options->check) return RunCheck(options->data_dir);
+  if (!options->backup_to.empty()) return RunBackup(options->data_dir, options->backup_to);
+  if (!options->restore_from.empty()) return RunRestore(options->restore_from, options->data_dir);
   return Run(*options);
 }
 

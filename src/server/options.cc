@@ -47,6 +47,14 @@ void Describe(CLI::App* app, Options* options, Texts* texts) {
                 "Allow --listen on a public address without TLS (something in front must add it)");
   app->add_flag("--doctor", options->doctor,
                 "Check this machine, try to break out of the sandbox, exit");
+  app->add_flag("--check", options->check,
+                "Compare the data folder's index with every stored byte, also beside a running "
+                "server; exit")
+      ->excludes(app->add_option("--backup", options->backup_to,
+                                 "Write a backup of the data folder to this new folder, also "
+                                 "beside a running server; exit"));
+  app->add_option("--restore", options->restore_from,
+                  "Make the data folder, which must not exist, from this backup, check it, exit");
   app->add_flag("--version", options->version, "Print the version");
 }
 

@@ -23,6 +23,9 @@ struct Options {
   bool ephemeral = false;
   bool insecure_public_http = false;
   bool doctor = false;
+  bool check = false;
+  std::string backup_to;
+  std::string restore_from;
   bool version = false;
   bool help = false;
 };

@@ -11,6 +11,7 @@
 #include "domain/access/authorizer.h"
 #include "domain/access/owner.h"
 #include "domain/access/projects.h"
+#include "domain/objects/reconciler.h"
 #include "net/certificate_authority.h"
 #include "net/http_server.h"
 #include "server/application.h"
@@ -36,10 +37,6 @@ struct DataFolder {
   std::string path;
 };
 
-std::vector<std::string> PublicNames(const Config& config) {
-  return {config.server().public_names().begin(), config.server().public_names().end()};
-}
-
 class RealServer : public Server {
  public:
   Status Init(const Options& options, const Config& config);
@@ -63,6 +60,7 @@ class RealServer : public Server {
   DataFolder data_;
   std::unique_ptr<store::MetaStore> meta_;
   std::unique_ptr<store::ObjectStore> objects_;
+  std::unique_ptr<objects::ObjectReconciler> object_reconciler_;
   std::unique_ptr<store::LogStore> logs_;
   std::unique_ptr<access::Authenticator> authenticator_;
   std::unique_ptr<access::Authorizer> authorizer_;
@@ -96,6 +94,7 @@ Status RealServer::OpenStores(const Options& options) {
     ASSIGN_OR_RETURN(objects_, store::OpenLocalObjectStore(
                                    {.directory = data_.path + "/objects", .clock = &clock_}));
   }
+  object_reconciler_ = std::make_unique<objects::ObjectReconciler>(objects_.get(), &clock_);
   ASSIGN_OR_RETURN(logs_, store::LogStore::Open(data_.path + "/logs", clock_));
   return OkStatus();
 }
@@ -134,8 +133,10 @@ Status RealServer::Listen(const Options& options, const Config& config) {
   if (!port.ok()) return in_use(port.status(), options.listen, "--listen");
   url_ = UrlOf(options.listen, *port, "http");
   if (options.no_tls) return OkStatus();
+  const std::vector<std::string> names(config.server().public_names().begin(),
+                                       config.server().public_names().end());
   ASSIGN_OR_RETURN(const net::Certificates certificates,
-                   net::EnsureCertificates(data_.path + "/tls", PublicNames(config), clock_));
+                   net::EnsureCertificates(data_.path + "/tls", names, clock_));
   port = http_->ListenTls(options.listen_tls.host, options.listen_tls.port, certificates.server);
   if (!port.ok()) return in_use(port.status(), options.listen_tls, "--listen-tls");
   tls_url_ = UrlOf(options.listen_tls, *port, "https");
@@ -199,8 +200,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                                          .training = training_.get(),
                                                          .serving = serving_.get(),
                                                          .page_tokens = page_tokens_.get(),
-                                                         .clock = &clock_,
-                                                         .public_names = PublicNames(config)});
+                                                         .clock = &clock_});
   application_ = std::make_unique<Application>(surfaces_->All());
   RETURN_IF_ERROR(Listen(options, config));
   RETURN_IF_ERROR(OpenAccess(options));
@@ -211,6 +211,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
   RETURN_IF_ERROR(http_->Start());
   RETURN_IF_ERROR(WriteServerFile(options));
   training_->StartReconciling();
+  object_reconciler_->Start();
   return OkStatus();
 }
 
@@ -220,6 +221,7 @@ void RealServer::Stop() {
   if (surfaces_) surfaces_->EndStreams();
   if (http_) http_->Stop(kStopGrace);
   if (training_) training_->StopReconciling();
+  if (object_reconciler_) object_reconciler_->Stop();
 }
 
 }  // namespace
