@@ -119,6 +119,26 @@ def server(tmp_path_factory):
     stop_with_jobs(server)
 
 
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    """One server that asks for no credential, for clients that go anonymous on an endpoint of one's own."""
+    server = Server(tmp_path_factory.mktemp("emulator") / "data", flags=["--auth", "none"]).start()
+    yield server
+    stop_with_jobs(server)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many checks each client of test/conformance passed."""
+    counts = {}
+    for report in terminalreporter.stats.get("passed", []):
+        if report.when == "call" and "/conformance/" in report.nodeid:
+            client = pathlib.Path(report.nodeid.split("::")[0]).name.removesuffix("_test.py")
+            counts[client] = counts.get(client, 0) + dict(report.user_properties).get("checks", 1)
+    if counts:
+        shown = ", ".join(f"{client} {count}" for client, count in sorted(counts.items()))
+        terminalreporter.write_line(f"conformance checks passed: {shown}")
+
+
 def stop_with_jobs(server):
     if server.process is None:
         return

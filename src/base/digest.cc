@@ -1,6 +1,7 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <cstdlib>
 
@@ -14,6 +15,30 @@ std::string Sha256(std::string_view bytes) {
 }
 
 std::string Sha256Hex(std::string_view bytes) { return HexEncode(Sha256(bytes)); }
+
+namespace {
+
+std::string Hmac(const EVP_MD* md, std::string_view key, std::string_view bytes) {
+  std::string out(EVP_MAX_MD_SIZE, '\0');
+  unsigned size = 0;
+  if (HMAC(md, key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+           reinterpret_cast<unsigned char*>(out.data()), &size) == nullptr) {
+    std::abort();
+  }
+  out.resize(size);
+  return out;
+}
+
+}  // namespace
+
+std::string HmacSha256(std::string_view key, std::string_view bytes) {
+  return Hmac(EVP_sha256(), key, bytes);
+}
+
+std::string HmacSha1(std::string_view key, std::string_view bytes) {
+  return Hmac(EVP_sha1(), key, bytes);
+}
 
 struct DigestStream::Context {
   EVP_MD_CTX* md = EVP_MD_CTX_new();

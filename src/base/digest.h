@@ -13,6 +13,10 @@ std::string Sha256(std::string_view bytes);
 // Lower-case hex of Sha256().
 std::string Sha256Hex(std::string_view bytes);
 
+// Raw keyed digests (RFC 2104): 32 and 20 bytes.
+std::string HmacSha256(std::string_view key, std::string_view bytes);
+std::string HmacSha1(std::string_view key, std::string_view bytes);
+
 // A running MD5 or SHA-256 over chunks.
 class DigestStream {
  public:

@@ -37,6 +37,10 @@ struct DataFolder {
   std::string path;
 };
 
+std::vector<std::string> PublicNames(const Config& config) {
+  return {config.server().public_names().begin(), config.server().public_names().end()};
+}
+
 class RealServer : public Server {
  public:
   Status Init(const Options& options, const Config& config);
@@ -133,10 +137,8 @@ Status RealServer::Listen(const Options& options, const Config& config) {
   if (!port.ok()) return in_use(port.status(), options.listen, "--listen");
   url_ = UrlOf(options.listen, *port, "http");
   if (options.no_tls) return OkStatus();
-  const std::vector<std::string> names(config.server().public_names().begin(),
-                                       config.server().public_names().end());
   ASSIGN_OR_RETURN(const net::Certificates certificates,
-                   net::EnsureCertificates(data_.path + "/tls", names, clock_));
+                   net::EnsureCertificates(data_.path + "/tls", PublicNames(config), clock_));
   port = http_->ListenTls(options.listen_tls.host, options.listen_tls.port, certificates.server);
   if (!port.ok()) return in_use(port.status(), options.listen_tls, "--listen-tls");
   tls_url_ = UrlOf(options.listen_tls, *port, "https");
@@ -200,7 +202,8 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                                          .training = training_.get(),
                                                          .serving = serving_.get(),
                                                          .page_tokens = page_tokens_.get(),
-                                                         .clock = &clock_});
+                                                         .clock = &clock_,
+                                                         .public_names = PublicNames(config)});
   application_ = std::make_unique<Application>(surfaces_->All());
   RETURN_IF_ERROR(Listen(options, config));
   RETURN_IF_ERROR(OpenAccess(options));

@@ -4,8 +4,10 @@
 #include <spdlog/spdlog.h>
 
 #include "domain/access/accounts.h"
+#include "domain/access/hmac_keys.h"
 #include "domain/access/key_file.h"
 #include "domain/access/owner.h"
+#include "domain/access/signature_keys.h"
 #include "domain/jobs/job_table.h"
 #include "google/cloud/ml/v1/job.pb.h"
 #include "google/cloud/ml/v1/location.pb.h"
@@ -164,6 +166,12 @@ void BindLogging(service::LoggingService* logging, Transcoder* transcoder) {
       });
 }
 
+std::vector<std::string> VirtualHostBases(std::vector<std::string> public_names) {
+  public_names.push_back("storage.googleapis.com");
+  public_names.push_back("localhost");
+  return public_names;
+}
+
 Result<wire::rest::FollowedJob> StateOf(const jobs::JobTable& table, const std::string& name) {
   ASSIGN_OR_RETURN(const jobs::StoredJob stored, table.Get(name));
   const ml::Job::State state = jobs::JobOf(stored).state();
@@ -188,10 +196,15 @@ struct Surfaces::Wired {
             parts.logs, parts.meta, jobs::kJobKind,
             [this](const std::string& name) { return StateOf(job_table, name); })),
         follow_api(follow.get(), parts.authenticator, parts.authorizer),
+        signature_keys(parts.meta),
+        hmac_keys(parts.meta, parts.clock),
         gcs({.store = parts.objects,
              .authenticator = parts.authenticator,
              .authorizer = parts.authorizer,
+             .signature_keys = &signature_keys,
+             .hmac_keys = &hmac_keys,
              .clock = parts.clock,
+             .virtual_host_bases = VirtualHostBases(parts.public_names),
              .project_number = {}}) {
     BindJobs(parts.training->jobs(), &policies, &transcoder);
     BindModels(parts.serving, &policies, &transcoder);
@@ -211,6 +224,8 @@ struct Surfaces::Wired {
   jobs::JobTable job_table;
   std::unique_ptr<wire::rest::LogFollow> follow;
   wire::rest::FollowApi follow_api;
+  access::SignatureKeys signature_keys;
+  access::HmacKeys hmac_keys;
   wire::gcs::GcsApi gcs;
 };
 
@@ -225,7 +240,8 @@ std::vector<Surface> Surfaces::All() const {
        [w](const net::RequestHead& head) { return w->tokens.Start(head); }},
       {wire::rest::FollowApi::Owns,
        [w](const net::RequestHead& head) { return w->follow_api.Start(head); }},
-      {wire::gcs::GcsApi::Owns, [w](const net::RequestHead& head) { return w->gcs.Start(head); }},
+      {[w](const net::RequestHead& head) { return w->gcs.Owns(head); },
+       [w](const net::RequestHead& head) { return w->gcs.Start(head); }},
       {[w](const net::RequestHead& head) { return w->transcoder.Owns(head.path()); },
        [w](const net::RequestHead& head) { return w->transcoder.Start(head); }},
       {[](const net::RequestHead&) { return true; },

@@ -32,6 +32,8 @@ class Surfaces {
     Serving* serving = nullptr;
     const wire::PageTokens* page_tokens = nullptr;
     const Clock* clock = nullptr;
+    // Below these, and below Cloud Storage's own name, buckets have hosts of their own.
+    std::vector<std::string> public_names;
   };
   // None of the parts is owned.
   explicit Surfaces(const Parts& parts);

@@ -24,6 +24,11 @@ constexpr std::array<std::string_view, kRoleCount> kRoleNames = {
     "roles/storage.objectUser",
     "roles/storage.objectCreator",
     "roles/storage.objectViewer",
+    "roles/storage.legacyBucketReader",
+    "roles/storage.legacyBucketWriter",
+    "roles/storage.legacyBucketOwner",
+    "roles/storage.legacyObjectReader",
+    "roles/storage.legacyObjectOwner",
     "roles/logging.viewer",
     "roles/logging.logWriter",
     "roles/iam.serviceAccountAdmin",
@@ -47,6 +52,11 @@ constexpr RoleSet kBucketsRead = {kOwner, kEditor, kViewer, kStorageAdmin, kJob}
 constexpr RoleSet kObjectsWrite = {
     kOwner, kEditor, kStorageAdmin, kStorageObjectAdmin, kStorageObjectUser, kJob};
 constexpr RoleSet kObjectsRead = kObjectsWrite | RoleSet{kViewer, kStorageObjectViewer};
+constexpr RoleSet kLegacyWriters = {kStorageLegacyBucketWriter, kStorageLegacyBucketOwner};
+constexpr RoleSet kLegacyReaders = kLegacyWriters | RoleSet{kStorageLegacyBucketReader};
+constexpr RoleSet kLegacyOwner = {kStorageLegacyBucketOwner};
+constexpr RoleSet kLegacyObjects = {kStorageLegacyObjectReader, kStorageLegacyObjectOwner};
+constexpr RoleSet kLegacyObjectOwner = {kStorageLegacyObjectOwner};
 constexpr RoleSet kStoragePolicy = {kOwner, kStorageAdmin};
 constexpr RoleSet kLogsRead = {kOwner, kEditor, kViewer, kLoggingViewer, kJob};
 constexpr RoleSet kLogsWrite = {kOwner, kEditor, kLoggingLogWriter, kJob};
@@ -118,23 +128,31 @@ constexpr std::array kTable = {
     PermissionRow{"resourcemanager.projects.update", kOnlyOwner},
     PermissionRow{"storage.buckets.create", kBuckets},
     PermissionRow{"storage.buckets.delete", kBuckets},
-    PermissionRow{"storage.buckets.get", kBucketsRead},
-    PermissionRow{"storage.buckets.getIamPolicy", kStoragePolicy},
+    PermissionRow{"storage.buckets.get", kBucketsRead | kLegacyReaders},
+    PermissionRow{"storage.buckets.getIamPolicy", kStoragePolicy | kLegacyOwner},
     PermissionRow{"storage.buckets.list", kBucketsRead},
-    PermissionRow{"storage.buckets.setIamPolicy", kStoragePolicy},
-    PermissionRow{"storage.buckets.update", kBuckets},
-    PermissionRow{"storage.multipartUploads.abort", kObjectsWrite},
+    PermissionRow{"storage.buckets.setIamPolicy", kStoragePolicy | kLegacyOwner},
+    PermissionRow{"storage.buckets.update", kBuckets | kLegacyOwner},
+    PermissionRow{"storage.hmacKeys.create", kAccountKeys},
+    PermissionRow{"storage.hmacKeys.delete", kAccountKeys},
+    PermissionRow{"storage.hmacKeys.get", kAccountKeys},
+    PermissionRow{"storage.hmacKeys.list", kAccountKeys},
+    PermissionRow{"storage.hmacKeys.update", kAccountKeys},
+    PermissionRow{"storage.multipartUploads.abort", kObjectsWrite | kLegacyWriters},
     PermissionRow{"storage.multipartUploads.create",
-                  kObjectsWrite | RoleSet{kStorageObjectCreator}},
-    PermissionRow{"storage.multipartUploads.list", kObjectsWrite},
-    PermissionRow{"storage.multipartUploads.listParts", kObjectsWrite},
-    PermissionRow{"storage.objects.create", kObjectsWrite | RoleSet{kStorageObjectCreator}},
-    PermissionRow{"storage.objects.delete", kObjectsWrite},
-    PermissionRow{"storage.objects.get", kObjectsRead},
-    PermissionRow{"storage.objects.getIamPolicy", kStoragePolicy | RoleSet{kStorageObjectAdmin}},
-    PermissionRow{"storage.objects.list", kObjectsRead},
-    PermissionRow{"storage.objects.setIamPolicy", kStoragePolicy | RoleSet{kStorageObjectAdmin}},
-    PermissionRow{"storage.objects.update", kObjectsWrite},
+                  kObjectsWrite | RoleSet{kStorageObjectCreator} | kLegacyWriters},
+    PermissionRow{"storage.multipartUploads.list", kObjectsWrite | kLegacyWriters},
+    PermissionRow{"storage.multipartUploads.listParts", kObjectsWrite | kLegacyWriters},
+    PermissionRow{"storage.objects.create",
+                  kObjectsWrite | RoleSet{kStorageObjectCreator} | kLegacyWriters},
+    PermissionRow{"storage.objects.delete", kObjectsWrite | kLegacyWriters},
+    PermissionRow{"storage.objects.get", kObjectsRead | kLegacyObjects},
+    PermissionRow{"storage.objects.getIamPolicy",
+                  kStoragePolicy | RoleSet{kStorageObjectAdmin} | kLegacyObjectOwner},
+    PermissionRow{"storage.objects.list", kObjectsRead | kLegacyReaders},
+    PermissionRow{"storage.objects.setIamPolicy",
+                  kStoragePolicy | RoleSet{kStorageObjectAdmin} | kLegacyObjectOwner},
+    PermissionRow{"storage.objects.update", kObjectsWrite | kLegacyObjectOwner},
 };
 static_assert(std::is_sorted(kTable.begin(), kTable.end(),
                              [](const PermissionRow& a, const PermissionRow& b) {

@@ -73,6 +73,7 @@ std::string MemberName(std::string_view email) {
 }
 
 bool PolicyGrants(const Policy& policy, const Principal& principal, std::string_view permission) {
+  if (principal.anonymous) return false;
   const RoleSet sufficient = RolesWith(permission);
   const std::string self = MemberName(principal.email);
   for (const Binding& binding : policy.bindings()) {

@@ -13,6 +13,8 @@ struct Principal {
   std::string job;
   // Nobody was asked for a credential (`--auth none`): everything is allowed.
   bool emulator = false;
+  // Came without a credential where one is asked for: may read what is public, and nothing else.
+  bool anonymous = false;
 
   bool operator==(const Principal&) const = default;
 };

@@ -12,6 +12,8 @@ inline constexpr char kAccessTokenKind[] = "access_token";
 inline constexpr char kUsedAssertionKind[] = "used_assertion";
 inline constexpr char kExpiryKind[] = "access_expiry";
 inline constexpr char kSigningKeyKind[] = "signing_key";
+inline constexpr char kHmacKeyKind[] = "hmac_key";                 // name: access id
+inline constexpr char kProjectHmacKeyKind[] = "project_hmac_key";  // "PROJECT/ACCESS_ID", no value
 inline constexpr char kBootstrapKind[] = "bootstrap";
 
 }  // namespace hodei::access

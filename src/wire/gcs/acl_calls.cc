@@ -1,9 +1,13 @@
-// Access control lists: kept and returned as clients set them. They grant nothing here: access is
-// decided by the project's and the bucket's policy.
+// Access control lists: kept and returned as clients set them. What they say about the public
+// counts (domain/access/bucket_access.h); for everybody else the project's and the bucket's policy
+// decide.
 #include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 
 #include "wire/gcs/bucket_resource.h"
 #include "wire/gcs/gcs_api.h"
+#include "wire/gcs/predefined_acl.h"
 #include "wire/gcs/request.h"
 
 namespace hodei::wire::gcs {
@@ -42,7 +46,7 @@ Status NoSuchEntity(std::string_view entity) {
 }
 
 // Applies one call to `list`; the entry concerned goes to `*entry`.
-Status Apply(const AclChange& change, Json* list, Json* entry) {
+Status Apply(const Bucket& bucket, const AclChange& change, Json* list, Json* entry) {
   std::string entity = change.entity;
   if (change.method == "POST") {
     const auto it = change.body.find("entity");
@@ -51,6 +55,7 @@ Status Apply(const AclChange& change, Json* list, Json* entry) {
     }
     entity = it->get<std::string>();
   }
+  if (change.method != "DELETE") RETURN_IF_ERROR(CheckPublicEntity(bucket, entity));
   const size_t at = Find(*list, entity);
   if (change.method == "DELETE") {
     if (at == list->size()) return NoSuchEntity(entity);
@@ -115,7 +120,7 @@ GcsApi::Response GcsApi::BucketAcl(const Request& request, std::string_view body
                       ->UpdateBucket(bucket.name(), {},
                                      [&](Bucket* edited) -> Status {
                                        Json list = ListOf(edited->settings(), key);
-                                       RETURN_IF_ERROR(Apply(change, &list, &entry));
+                                       RETURN_IF_ERROR(Apply(bucket, change, &list, &entry));
                                        (*edited->mutable_settings())[key] = ToValue(list);
                                        return OkStatus();
                                      })
@@ -126,9 +131,9 @@ GcsApi::Response GcsApi::BucketAcl(const Request& request, std::string_view body
 GcsApi::Response GcsApi::ObjectAcl(const Request& request, std::string_view body) const {
   const std::string kind = "storage#objectAccessControl";
   const bool reading = request.method == "GET";
-  ASSIGN_OR_RETURN(const Bucket bucket,
-                   Allow(request, request.route.bucket,
-                         reading ? "storage.objects.get" : "storage.objects.update"));
+  ASSIGN_OR_RETURN(const Bucket bucket, Allow(request, request.route.bucket,
+                                              reading ? "storage.objects.getIamPolicy"
+                                                      : "storage.objects.setIamPolicy"));
   RETURN_IF_ERROR(RefuseWhenUniform(bucket));
   ASSIGN_OR_RETURN(const std::optional<int64_t> generation, request.Generation());
   if (reading) {
@@ -144,7 +149,7 @@ GcsApi::Response GcsApi::ObjectAcl(const Request& request, std::string_view body
                       ->UpdateObject(bucket.name(), request.route.object, generation, wish,
                                      [&](Object* edited) -> Status {
                                        Json list = ListOf(edited->settings(), "acl");
-                                       RETURN_IF_ERROR(Apply(change, &list, &entry));
+                                       RETURN_IF_ERROR(Apply(bucket, change, &list, &entry));
                                        (*edited->mutable_settings())["acl"] = ToValue(list);
                                        return OkStatus();
                                      })

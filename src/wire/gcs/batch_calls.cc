@@ -107,7 +107,7 @@ GcsApi::Response GcsApi::Batch(const Request& request, std::string_view body) co
     Status status = batched.status();
     if (status.ok()) {
       // The part's own Host and credential are not looked at: the batch's caller makes the calls.
-      status = ParseRequest(batched->head, &inner);
+      status = ParseRequest(batched->head, {}, &inner);
       inner.base_url = request.base_url;
       inner.principal = request.principal;
     }

@@ -1,10 +1,15 @@
 // Calls about buckets.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/digest.h"
 #include "base/encoding.h"
+#include "domain/access/bucket_access.h"
+#include "domain/access/denial.h"
 #include "wire/gcs/bucket_resource.h"
 #include "wire/gcs/gcs_api.h"
+#include "wire/gcs/predefined_acl.h"
 #include "wire/gcs/request.h"
 
 namespace hodei::wire::gcs {
@@ -45,11 +50,23 @@ Json PolicyOf(const Bucket& bucket) {
 
 Result<std::string> GcsApi::AllowProject(const Request& request, std::string_view project,
                                          std::string_view permission) const {
+  if (request.principal.anonymous) return access::UnauthenticatedCaller();
   if (project.empty()) {
     return InvalidArgument("Required parameter: project").WithReason("required");
   }
   RETURN_IF_ERROR(parts_.authorizer->Check(request.principal, project, permission));
   return parts_.authorizer->ResolveProject(project);
+}
+
+std::string GcsApi::ProjectOfAccount(std::string_view email) const {
+  // "ID@PROJECT.iam.gserviceaccount.com"
+  constexpr std::string_view kDomain = ".iam.gserviceaccount.com";
+  const size_t at = email.find('@');
+  if (at == std::string_view::npos || !email.ends_with(kDomain)) return {};
+  const std::string_view domain = email.substr(at + 1);
+  return domain.size() > kDomain.size()
+             ? std::string(domain.substr(0, domain.size() - kDomain.size()))
+             : std::string();
 }
 
 int64_t GcsApi::ProjectNumber(std::string_view project_id) const {
@@ -99,6 +116,12 @@ GcsApi::Response GcsApi::InsertBucket(const Request& request, std::string_view b
   bucket.set_name(name->get<std::string>());
   bucket.set_project_id(project);
   bucket.set_project_number(ProjectNumber(project));
+  const Query& query = request.query;
+  RETURN_IF_ERROR(
+      ApplyBucketAcl(query.Get("predefinedAcl"), query.Get("predefinedDefaultObjectAcl"), &bucket));
+  if (query.Flag("enableObjectRetention")) {
+    (*bucket.mutable_settings())["objectRetention"] = ToValue(Json{{"mode", "Enabled"}});
+  }
   Result<Bucket> created = parts_.store->CreateBucket(bucket);
   if (created.status().code() == Code::kAlreadyExists &&
       !Allow(request, bucket.name(), "storage.buckets.get").ok()) {
@@ -131,10 +154,13 @@ GcsApi::Response GcsApi::EditBucket(const Request& request, std::string_view bod
   ASSIGN_OR_RETURN(const Json json, ParseJsonObject(body));
   ASSIGN_OR_RETURN(const store::Preconditions wish, request.Preconditions());
   const bool merge = request.route.call == Call::kPatchBucket;
-  ASSIGN_OR_RETURN(const Bucket bucket,
-                   parts_.store->UpdateBucket(request.route.bucket, wish, [&](Bucket* edited) {
-                     return ReadBucket(json, merge, edited);
-                   }));
+  ASSIGN_OR_RETURN(
+      const Bucket bucket,
+      parts_.store->UpdateBucket(request.route.bucket, wish, [&](Bucket* edited) -> Status {
+        RETURN_IF_ERROR(ReadBucket(json, merge, edited));
+        return ApplyBucketAcl(request.query.Get("predefinedAcl"),
+                              request.query.Get("predefinedDefaultObjectAcl"), edited);
+      }));
   return BucketResponse(request, bucket, /*full_by_default=*/true);
 }
 
@@ -151,7 +177,7 @@ GcsApi::Response GcsApi::StorageLayout(const Request& request) const {
   const Json json{{"kind", "storage#storageLayout"},
                   {"bucket", bucket.name()},
                   {"location", bucket.location()},
-                  {"locationType", "region"},
+                  {"locationType", LocationType(bucket.location())},
                   {"hierarchicalNamespace", {{"enabled", false}}}};
   return JsonResponse(Select(json, request.fields).dump());
 }
@@ -159,6 +185,20 @@ GcsApi::Response GcsApi::StorageLayout(const Request& request) const {
 GcsApi::Response GcsApi::EmptyList(const Request& request, std::string_view kind) const {
   RETURN_IF_ERROR(Allow(request, request.route.bucket, "storage.objects.list").status());
   return JsonResponse(fmt::format(R"({{"kind":"storage#{}"}})", kind));
+}
+
+// Folders, caches and operations that buckets here never have: reading or removing one finds none,
+// making one is not implemented.
+GcsApi::Response GcsApi::AbsentChild(const Request& request) const {
+  const bool making = request.method == "POST";
+  RETURN_IF_ERROR(Allow(request, request.route.bucket,
+                        making ? "storage.buckets.update" : "storage.objects.list")
+                      .status());
+  if (making) {
+    return Unimplemented(fmt::format("{} are not implemented.", request.route.rest))
+        .WithReason("notImplemented");
+  }
+  return NotFound("The requested resource was not found.").WithReason("notFound");
 }
 
 GcsApi::Response GcsApi::GetPolicy(const Request& request) const {
@@ -170,10 +210,6 @@ GcsApi::Response GcsApi::GetPolicy(const Request& request) const {
 GcsApi::Response GcsApi::SetPolicy(const Request& request, std::string_view body) const {
   RETURN_IF_ERROR(Allow(request, request.route.bucket, "storage.buckets.setIamPolicy").status());
   ASSIGN_OR_RETURN(Json json, ParseJsonObject(body));
-  const auto bindings = json.find("bindings");
-  if (bindings != json.end() && !bindings->is_array()) {
-    return InvalidArgument("Invalid value for field 'bindings'.").WithReason("invalid");
-  }
   std::string etag;
   if (const auto it = json.find("etag"); it != json.end() && it->is_string()) {
     etag = it->get<std::string>();
@@ -187,21 +223,34 @@ GcsApi::Response GcsApi::SetPolicy(const Request& request, std::string_view body
           return FailedPrecondition("The policy was changed meanwhile.")
               .WithReason("conditionNotMet");
         }
-        *edited->mutable_iam_policy() = ToValue(json).struct_value();
+        const google::protobuf::Value document = ToValue(json);
+        RETURN_IF_ERROR(access::ValidateBucketPolicy(*edited, document.struct_value()));
+        *edited->mutable_iam_policy() = document.struct_value();
         return OkStatus();
       }));
   return JsonResponse(Select(PolicyOf(bucket), request.fields).dump());
 }
 
 GcsApi::Response GcsApi::TestPermissions(const Request& request) const {
-  ASSIGN_OR_RETURN(const Bucket bucket, parts_.store->GetBucket(request.route.bucket));
   Json held = Json::array();
+  Status refused = OkStatus();
   for (const std::string& permission : request.query.GetAll("permissions")) {
-    if (Allow(request, bucket.name(), permission).ok()) held.push_back(permission);
+    const Status allowed = Allow(request, request.route.bucket, permission).status();
+    if (allowed.ok()) {
+      held.push_back(permission);
+    } else {
+      refused = allowed;
+    }
+  }
+  // Who holds nothing must not learn that the bucket is there.
+  if (held.empty()) {
+    if (refused.ok())
+      refused = Allow(request, request.route.bucket, "storage.buckets.get").status();
+    if (!refused.ok() && refused.code() != Code::kPermissionDenied) return refused;
   }
   Json json{{"kind", "storage#testIamPermissionsResponse"}};
   if (!held.empty()) json["permissions"] = held;
-  return JsonResponse(json.dump());
+  return JsonResponse(Select(json, request.fields).dump());
 }
 
 GcsApi::Response GcsApi::LockRetention(const Request& request) const {
@@ -230,12 +279,6 @@ GcsApi::Response GcsApi::ServiceAccount(const Request& request) const {
            {"email_address", fmt::format("service-{}@gs-project-accounts.iam.gserviceaccount.com",
                                          ProjectNumber(project))}}
           .dump());
-}
-
-GcsApi::Response GcsApi::HmacKeys(const Request& request) const {
-  RETURN_IF_ERROR(AllowProject(request, request.route.rest, "storage.buckets.list").status());
-  if (request.method != "GET") return Unimplemented("HMAC keys are not implemented.");
-  return JsonResponse(R"({"kind":"storage#hmacKeysMetadata"})");
 }
 
 }  // namespace hodei::wire::gcs

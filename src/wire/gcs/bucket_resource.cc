@@ -4,8 +4,10 @@
 
 #include <array>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
+#include "wire/gcs/cors.h"
 
 namespace hodei::wire::gcs {
 namespace {
@@ -38,11 +40,6 @@ std::string Upper(std::string text) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   }
   return text;
-}
-
-std::string_view LocationType(std::string_view location) {
-  if (location == "US" || location == "EU" || location == "ASIA") return "multi-region";
-  return location.find('-') == std::string_view::npos ? "dual-region" : "region";
 }
 
 // RFC 7396: null deletes, objects merge, all else replaces.
@@ -166,6 +163,7 @@ Status ReadKept(const Json& json, bool merge, Bucket* bucket) {
       bucket->mutable_settings()->erase(key);
       continue;
     }
+    if (name == "cors") RETURN_IF_ERROR(ValidateCors(*it));
     Json next = Json::object();
     const auto now = bucket->settings().find(key);
     if (merge && now != bucket->settings().end()) next = FromValue(now->second);
@@ -185,6 +183,11 @@ Json IamConfigurationJson(const Bucket& bucket) {
 }
 
 }  // namespace
+
+std::string_view LocationType(std::string_view location) {
+  if (location == "US" || location == "EU" || location == "ASIA") return "multi-region";
+  return location.find('-') == std::string_view::npos ? "dual-region" : "region";
+}
 
 std::string BucketEtag(const Bucket& bucket) {
   std::string bytes(1, '\x08');

@@ -15,6 +15,8 @@ void PrintBucket(const Bucket& bucket, const PrintContext& context, const FieldS
                  std::string* out);
 // As ReadObject; `name` is not taken.
 Status ReadBucket(const Json& json, bool merge, Bucket* bucket);
+// "multi-region", "dual-region" or "region".
+std::string_view LocationType(std::string_view location);
 std::string BucketEtag(const Bucket& bucket);
 
 }  // namespace hodei::wire::gcs

@@ -2,7 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "domain/access/bucket_access.h"
+#include "domain/access/denial.h"
+#include "wire/gcs/caller.h"
+#include "wire/gcs/cors.h"
+#include "wire/gcs/form_upload.h"
 #include "wire/gcs/gcs_error.h"
+#include "wire/gcs/payload_check.h"
 #include "wire/gcs/request.h"
 #include "wire/gcs/upload.h"
 
@@ -31,7 +37,9 @@ std::unique_ptr<net::RequestHandler> Fail(const Request& request, const Status& 
 
 GcsApi::GcsApi(Parts parts) : parts_(std::move(parts)) {}
 
-bool GcsApi::Owns(const net::RequestHead& head) { return IsStorageRoot(head.path()); }
+bool GcsApi::Owns(const net::RequestHead& head) const {
+  return IsStorageRoot(head.path()) || !VirtualBucket(head.host, parts_.virtual_host_bases).empty();
+}
 
 net::HttpResponse GcsApi::ErrorFor(const Request& request, const Status& status) {
   net::HttpResponse response =
@@ -47,18 +55,56 @@ net::HttpResponse GcsApi::ErrorFor(const Request& request, const Status& status)
 
 std::unique_ptr<net::RequestHandler> GcsApi::Start(const net::RequestHead& head) const {
   auto request = std::make_shared<Request>();
-  const Status parsed = ParseRequest(head, request.get());
-  Result<access::Principal> principal = parts_.authenticator->Authenticate(head);
-  if (!principal.ok()) return Fail(*request, principal.status());
-  if (!parsed.ok()) return Fail(*request, parsed);
-  request->principal = *std::move(principal);
-  if (request->route.call == Call::kUnknown) {
-    return Fail(*request, NotFound("Not Found").WithReason("notFound"));
+  const Status parsed = ParseRequest(head, parts_.virtual_host_bases, request.get());
+  const Result<std::string> payload_sha256 =
+      IdentifyCaller(head,
+                     {.authenticator = parts_.authenticator,
+                      .keys = parsed.ok() ? parts_.signature_keys : nullptr,
+                      .now = parts_.clock->Now()},
+                     request.get());
+  const bool from_page = request->headers.Has("Origin") && !request->route.bucket.empty();
+  const auto finished = [&](std::unique_ptr<net::RequestHandler> handler) {
+    return from_page ? AddCorsHeaders(std::move(handler), request, parts_.store)
+                     : std::move(handler);
+  };
+  if (!payload_sha256.ok()) return finished(Fail(*request, payload_sha256.status()));
+  if (!parsed.ok()) {
+    return Fail(*request, request->principal.anonymous ? access::UnauthenticatedCaller() : parsed);
   }
-  if (IsUpload(*request)) return StartUpload(*this, std::move(request), head);
+  if (request->xml) AdoptAmazonHeaders(request.get());
+  std::unique_ptr<net::RequestHandler> handler = Handle(request, head);
+  if (payload_sha256->empty()) return finished(std::move(handler));
+  return finished(CheckPayload(std::move(handler), request, *payload_sha256));
+}
+
+std::unique_ptr<net::RequestHandler> GcsApi::Handle(std::shared_ptr<Request> request,
+                                                    const net::RequestHead& head) const {
+  if (request->method == "OPTIONS" && !request->route.bucket.empty()) {
+    return net::CollectBody(
+        kMetadataLimitBytes, net::RequestHandler::Where::kPool,
+        [this, request](const std::string&) { return AnswerPreflight(*request, parts_.store); },
+        [request](const Status& status) { return ErrorFor(*request, status); });
+  }
+  // A form says who sends it in its body.
+  if (IsFormUpload(*request)) return StartFormUpload(*this, std::move(request));
+  const bool reading = request->method == "GET" || request->method == "HEAD";
+  const bool upload = IsUpload(*request);
+  const bool by_session = upload && request->query.Has("upload_id");
+  // Without a credential there is only reading what is public, and going on with a session whose
+  // URL is the credential.
+  if (request->principal.anonymous && (upload ? !by_session : !reading)) {
+    return Fail(*request, access::UnauthenticatedCaller());
+  }
+  if (request->route.call == Call::kUnknown) {
+    return Fail(*request, request->principal.anonymous
+                              ? access::UnauthenticatedCaller()
+                              : NotFound("Not Found").WithReason("notFound"));
+  }
+  if (upload) return StartUpload(*this, std::move(request), head);
   const bool batch = request->route.call == Call::kBatch;
   return net::CollectBody(
-      batch ? kBatchLimitBytes : kMetadataLimitBytes, net::RequestHandler::Where::kPool,
+      batch ? kBatchLimitBytes : (request->xml ? kXmlLimitBytes : kMetadataLimitBytes),
+      net::RequestHandler::Where::kPool,
       [this, request](const std::string& body) { return Answer(*request, body); },
       [request](const Status& status) {
         return ErrorFor(
@@ -76,23 +122,37 @@ net::HttpResponse GcsApi::Answer(const Request& request, std::string_view body) 
 
 Result<google::storage::v1::Bucket> GcsApi::Allow(const Request& request, std::string_view bucket,
                                                   std::string_view permission) const {
-  ASSIGN_OR_RETURN(google::storage::v1::Bucket found, parts_.store->GetBucket(bucket));
-  const Status allowed = parts_.authorizer->CheckResource(
-      request.principal, found.project_id(), fmt::format("buckets/{}", found.name()), permission);
+  Result<google::storage::v1::Bucket> found = parts_.store->GetBucket(bucket);
+  const access::Principal& caller = request.principal;
+  if (!found.ok()) return caller.anonymous ? access::UnauthenticatedCaller() : found.status();
+  const access::Authorizer& authorizer = *parts_.authorizer;
+  const Status allowed = access::CheckBucket(authorizer, caller, *found, permission);
   if (allowed.ok()) return found;
   if (allowed.code() != Code::kPermissionDenied) return allowed;
   // Whoever may not even see the bucket must not learn that it is there (T5).
-  if (!parts_.authorizer
-           ->CheckResource(request.principal, found.project_id(),
-                           fmt::format("buckets/{}", found.name()), "storage.objects.list")
-           .ok()) {
+  if (!access::CheckBucket(authorizer, caller, *found, "storage.objects.list").ok() &&
+      !access::CheckBucket(authorizer, caller, *found, "storage.objects.get").ok()) {
     return NotFound("The specified bucket does not exist.").WithReason("notFound");
   }
   return PermissionDenied(
              fmt::format("{} does not have {} access to the Google Cloud Storage bucket. "
                          "Permission '{}' denied on resource (or it may not exist).",
-                         request.principal.email, permission, permission))
+                         caller.email, permission, permission))
       .WithReason("forbidden");
+}
+
+Result<google::storage::v1::Bucket> GcsApi::AllowRead(const Request& request,
+                                                      std::string_view bucket,
+                                                      std::string_view object,
+                                                      std::optional<int64_t> generation) const {
+  Result<google::storage::v1::Bucket> allowed = Allow(request, bucket, "storage.objects.get");
+  if (allowed.ok()) return allowed;
+  Result<google::storage::v1::Bucket> found = parts_.store->GetBucket(bucket);
+  if (!found.ok()) return allowed;
+  const Result<google::storage::v1::Object> stored =
+      parts_.store->GetObject(bucket, object, generation);
+  if (stored.ok() && access::IsPublicObject(request.principal, *found, *stored)) return found;
+  return allowed;
 }
 
 GcsApi::Response GcsApi::Dispatch(const Request& request, std::string_view body) const {
@@ -141,11 +201,10 @@ GcsApi::Response GcsApi::DispatchBucket(const Request& request, std::string_view
       return StorageLayout(request);
     case Call::kEmptyList:
       return EmptyList(request, request.route.rest);
+    case Call::kAbsentChild:
+      return AbsentChild(request);
     case Call::kNotifications:
-      if (request.method == "GET" && request.route.rest.empty()) {
-        return EmptyList(request, "notifications");
-      }
-      return Unimplemented("Notification configurations are not implemented.");
+      return Notifications(request, body);
     case Call::kGetBucketPolicy:
       return GetPolicy(request);
     case Call::kSetBucketPolicy:
@@ -160,7 +219,7 @@ GcsApi::Response GcsApi::DispatchBucket(const Request& request, std::string_view
     case Call::kServiceAccount:
       return ServiceAccount(request);
     case Call::kHmacKeys:
-      return HmacKeys(request);
+      return HmacKeys(request, body);
     default:
       return NotFound("Not Found").WithReason("notFound");
   }
@@ -189,6 +248,8 @@ GcsApi::Response GcsApi::DispatchObject(const Request& request, std::string_view
       return Copy(request, body);
     case Call::kMove:
       return Move(request, body);
+    case Call::kRestore:
+      return Restore(request);
     case Call::kObjectAcl:
       return ObjectAcl(request, body);
     default:

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "wire/gcs/json_text.h"
 
 namespace hodei::wire::gcs {
@@ -41,10 +43,34 @@ std::string_view DefaultReason(int http_status) {
   }
 }
 
+// Reasons that have an XML code of their own, whatever the status.
+std::string_view XmlCodeOfReason(std::string_view reason) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kCodes = {
+      {{"badDigest", "BadDigest"},
+       {"signatureDoesNotMatch", "SignatureDoesNotMatch"},
+       {"expiredToken", "ExpiredToken"},
+       {"contentSha256Mismatch", "XAmzContentSHA256Mismatch"},
+       {"malformedXml", "MalformedXML"},
+       {"malformedPolicy", "InvalidPolicyDocument"},
+       {"invalidBucketName", "InvalidBucketName"},
+       {"entityTooSmall", "EntityTooSmall"},
+       {"entityTooLarge", "EntityTooLarge"},
+       {"noSuchUpload", "NoSuchUpload"},
+       {"invalidPart", "InvalidPart"},
+       {"invalidPartOrder", "InvalidPartOrder"},
+       {"noSuchCors", "NoSuchCORSConfiguration"},
+       {"noSuchTagging", "NoSuchTagSet"}}};
+  for (const auto& [name, code] : kCodes) {
+    if (name == reason) return code;
+  }
+  return {};
+}
+
 std::string_view XmlCode(const Status& status, int http_status, bool about_object) {
+  if (const std::string_view own = XmlCodeOfReason(status.reason()); !own.empty()) return own;
   switch (http_status) {
     case 400:
-      return status.reason() == "badDigest" ? "BadDigest" : "InvalidArgument";
+      return "InvalidArgument";
     case 401:
       return "AuthenticationRequired";
     case 403:

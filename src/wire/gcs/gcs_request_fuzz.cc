@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "wire/gcs/bucket_resource.h"
@@ -20,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   head.target = "/" + std::string(text.substr(0, target_end));
   text.remove_prefix(std::min(target_end + 1, text.size()));
   Request request;
-  if (ParseRequest(head, &request).ok()) {
+  if (ParseRequest(head, {}, &request).ok()) {
     (void)request.Preconditions();
     (void)request.SourcePreconditions();
     (void)request.Generation();

@@ -5,7 +5,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -15,6 +15,7 @@
 
 namespace hodei::wire::gcs {
 
+// Whoever uses its members includes <nlohmann/json.hpp>, which takes the compiler seconds.
 using Json = nlohmann::ordered_json;
 
 // INVALID_ARGUMENT "parseError" for what is not JSON, is nested too deep, or is no object. Empty

@@ -5,9 +5,11 @@
 
 #include <cerrno>
 #include <ctime>
+#include <optional>
 
 #include "base/encoding.h"
 #include "wire/gcs/content_range.h"
+#include "wire/gcs/customer_key.h"
 #include "wire/gcs/gcs_api.h"
 #include "wire/gcs/gcs_error.h"
 #include "wire/gcs/gunzip.h"
@@ -63,7 +65,8 @@ void AddHardening(const Object& object, net::Headers* headers) {
   }
 }
 
-void AddObjectHeaders(const Object& object, bool xml, net::Headers* headers) {
+void AddObjectHeaders(const Object& object, const Request& request, net::Headers* headers) {
+  const bool xml = request.xml;
   AddSafe(headers, "Content-Type", object.content_type());
   AddSafe(headers, "Content-Language", object.content_language());
   AddSafe(headers, "Content-Disposition", object.content_disposition());
@@ -86,9 +89,27 @@ void AddObjectHeaders(const Object& object, bool xml, net::Headers* headers) {
     headers->Add("X-Goog-Component-Count", std::to_string(object.component_count()));
   }
   for (const auto& [key, value] : object.metadata()) {
-    if (xml && IsHeaderName(key)) AddSafe(headers, "X-Goog-Meta-" + key, value);
+    if (!xml || !IsHeaderName(key)) continue;
+    AddSafe(headers, "X-Goog-Meta-" + key, value);
+    if (request.amazon_words) AddSafe(headers, "x-amz-meta-" + key, value);
+  }
+  if (object.has_customer_encryption()) {
+    headers->Add("x-goog-encryption-algorithm", "AES256");
+    AddSafe(headers, "x-goog-encryption-key-sha256", object.customer_encryption().key_sha256());
   }
   AddHardening(object, headers);
+}
+
+// The object with the labels that a caller with a credential may ask for in their place; whoever
+// merely reads what is public may not, so that nobody's bucket hosts somebody else's page.
+std::optional<Object> Relabelled(const Request& request, const Object& object) {
+  const std::string& type = request.query.Get("response-content-type");
+  const std::string& disposition = request.query.Get("response-content-disposition");
+  if (request.principal.anonymous || (type.empty() && disposition.empty())) return std::nullopt;
+  Object relabelled = object;
+  if (!type.empty()) relabelled.set_content_type(type);
+  if (!disposition.empty()) relabelled.set_content_disposition(disposition);
+  return relabelled;
 }
 
 // True when `list` of an If-Match or If-None-Match header names the object.
@@ -195,8 +216,10 @@ net::HttpResponse Unsatisfiable(const Request& request, uint64_t size) {
 Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObject opened) {
   const Object& object = opened.object;
   RETURN_IF_ERROR(CheckEtags(request, object));
+  RETURN_IF_ERROR(CheckCustomerKey(request.headers, kCustomerKey, object));
   net::HttpResponse response;
-  AddObjectHeaders(object, request.xml, &response.headers);
+  const std::optional<Object> relabelled = Relabelled(request, object);
+  AddObjectHeaders(relabelled ? *relabelled : object, request, &response.headers);
   const bool head = request.method == "HEAD";
   if (WantsInflated(request, object)) {
     response.headers.Add("Warning", "214 UploadServer gunzipped");
@@ -228,8 +251,9 @@ Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObj
 }
 
 GcsApi::Response GcsApi::Download(const Request& request) const {
-  RETURN_IF_ERROR(Allow(request, request.route.bucket, "storage.objects.get").status());
   ASSIGN_OR_RETURN(const std::optional<int64_t> generation, request.Generation());
+  RETURN_IF_ERROR(
+      AllowRead(request, request.route.bucket, request.route.object, generation).status());
   ASSIGN_OR_RETURN(const store::Preconditions wish, request.Preconditions());
   ASSIGN_OR_RETURN(
       store::OpenedObject opened,

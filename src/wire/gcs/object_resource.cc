@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
 
@@ -119,10 +120,13 @@ void PrintLinks(const Object& object, const PrintContext& context, JsonObjectWri
                                           path, object.generation()));
 }
 
-void PrintContentFields(const Object& object, JsonObjectWriter* writer) {
+void PrintContentFields(const Object& object, const PrintContext& context,
+                        JsonObjectWriter* writer) {
   writer->NumberText("size", static_cast<int64_t>(object.size()));
-  if (!object.md5_hash().empty()) writer->String("md5Hash", Base64Encode(object.md5_hash()));
-  writer->String("crc32c", CrcText(object.crc32c()));
+  if (!object.has_customer_encryption() || context.key_shown) {
+    if (!object.md5_hash().empty()) writer->String("md5Hash", Base64Encode(object.md5_hash()));
+    writer->String("crc32c", CrcText(object.crc32c()));
+  }
   writer->String("etag", ObjectEtag(object));
   writer->NonEmpty("cacheControl", object.cache_control());
   writer->NonEmpty("contentDisposition", object.content_disposition());
@@ -139,6 +143,8 @@ void PrintTimes(const Object& object, JsonObjectWriter* writer) {
   writer->Time("timeFinalized", object.time_created());
   if (object.has_time_deleted()) writer->Time("timeDeleted", object.time_deleted());
   if (object.has_custom_time()) writer->Time("customTime", object.custom_time());
+  if (object.has_soft_delete_time()) writer->Time("softDeleteTime", object.soft_delete_time());
+  if (object.has_hard_delete_time()) writer->Time("hardDeleteTime", object.hard_delete_time());
   if (object.has_retention_expiration_time()) {
     writer->Time("retentionExpirationTime", object.retention_expiration_time());
   }
@@ -172,7 +178,7 @@ void PrintObject(const Object& object, const PrintContext& context, const FieldS
   writer.NumberText("metageneration", object.metageneration());
   writer.String("contentType", object.content_type());
   writer.String("storageClass", object.storage_class());
-  PrintContentFields(object, &writer);
+  PrintContentFields(object, context, &writer);
   PrintTimes(object, &writer);
   if (object.temporary_hold()) writer.Bool("temporaryHold", true);
   if (object.event_based_hold()) writer.Bool("eventBasedHold", true);

@@ -16,6 +16,8 @@ using google::storage::v1::Object;
 struct PrintContext {
   std::string base_url;  // "http://host:port": where the client reached us
   bool full = false;     // projection=full: with acl and owner
+  // The caller shows an encryption key: the hashes of an object stored with one may be seen.
+  bool key_shown = false;
 };
 
 // Appends the resource.

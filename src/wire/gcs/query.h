@@ -19,6 +19,7 @@ class Query {
   // INVALID_ARGUMENT for a bad escape or too many parameters.
   static Result<Query> Parse(std::string_view raw);
 
+  const std::vector<std::pair<std::string, std::string>>& parameters() const { return parameters_; }
   bool Has(std::string_view name) const;
   // The first value, or empty.
   const std::string& Get(std::string_view name) const;

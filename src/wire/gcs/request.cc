@@ -44,11 +44,54 @@ Result<store::Preconditions> Request::SourcePreconditions() const {
 
 PrintContext Request::Context(bool full_by_default) const {
   const std::string& projection = query.Get("projection");
-  return {base_url, projection.empty() ? full_by_default : projection == "full"};
+  return {base_url, projection.empty() ? full_by_default : projection == "full",
+          headers.Has("x-goog-encryption-key")};
 }
 
-Status ParseRequest(const net::RequestHead& head, Request* request) {
+Status Request::CheckIfMatch(std::string_view etag) const {
+  std::string_view wanted = headers.Get("If-Match");
+  if (wanted.size() >= 2 && wanted.front() == '"') wanted = wanted.substr(1, wanted.size() - 2);
+  if (wanted.empty() || wanted == "*" || wanted == etag) return OkStatus();
+  return FailedPrecondition("At least one of the pre-conditions you specified did not hold.")
+      .WithReason("conditionNotMet");
+}
+
+std::string_view Request::PredefinedAcl() const {
+  const std::string& parameter = query.Get("predefinedAcl");
+  return parameter.empty() && xml ? headers.Get("x-goog-acl") : std::string_view(parameter);
+}
+
+std::string_view Request::SessionOwner() const {
+  // No e-mail: no account can be this one.
+  constexpr std::string_view kBearerOfSession = "bearer-of-the-session-url";
+  return by_signed_url || principal.anonymous ? kBearerOfSession
+                                              : std::string_view(principal.email);
+}
+
+std::string VirtualBucket(std::string_view host, std::span<const std::string> bases) {
+  const size_t colon = host.rfind(':');
+  std::string name(host.substr(0, colon));
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  for (const std::string& base : bases) {
+    if (name.size() <= base.size() + 1 || !name.ends_with(base)) continue;
+    const size_t dot = name.size() - base.size() - 1;
+    if (name[dot] != '.') continue;
+    const std::string_view bucket = std::string_view(name).substr(0, dot);
+    const bool plain = bucket.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") ==
+                       std::string_view::npos;
+    return plain ? std::string(bucket) : std::string();
+  }
+  return {};
+}
+
+Status ParseRequest(const net::RequestHead& head, std::span<const std::string> virtual_host_bases,
+                    Request* request) {
   request->method = head.method;
+  request->sent_method = head.method;
+  request->raw_query = std::string(head.query());
+  request->host = head.host;
   const std::string_view over = head.headers.Get("X-HTTP-Method-Override");
   if (head.method == "POST" && !over.empty()) request->method = std::string(over);
   request->path = std::string(head.path());
@@ -56,8 +99,14 @@ Status ParseRequest(const net::RequestHead& head, Request* request) {
   request->base_url = fmt::format("{}://{}", head.peer.tls ? "https" : "http",
                                   head.host.empty() ? "localhost" : head.host);
   // Told apart before anything can fail, so that the error speaks the right dialect.
-  request->xml = !IsStorageRoot(request->path);
-  ASSIGN_OR_RETURN(request->route, ParseRoute(request->method, request->path));
+  const std::string bucket = VirtualBucket(head.host, virtual_host_bases);
+  request->virtual_host = !bucket.empty();
+  request->xml = request->virtual_host || !IsStorageRoot(request->path);
+  if (request->virtual_host) {
+    ASSIGN_OR_RETURN(request->route, ParseVirtualRoute(bucket, request->path));
+  } else {
+    ASSIGN_OR_RETURN(request->route, ParseRoute(request->method, request->path));
+  }
   ASSIGN_OR_RETURN(request->query, Query::Parse(head.query()));
   const Result<FieldSelection> fields = FieldSelection::Parse(request->query.Get("fields"));
   if (!fields.ok()) return Status(fields.status()).WithReason("invalidParameter");

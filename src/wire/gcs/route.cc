@@ -112,7 +112,11 @@ Status RouteBelowBucket(std::string_view method, const Segments& s, Route* route
       return OkStatus();
     }
     if (s.size() > 4) return RouteObjectVerb(method, s, route);
-    if (s[3] == "bulkRestore" && method == "POST") return OkStatus();
+    if (method == "POST" && (s[3] == "bulkRestore" || s[3] == "watch")) {
+      route->call = Call::kAbsentChild;
+      route->rest = std::string(s[3]);
+      return OkStatus();
+    }
     route->call = Choose(method, kObjectCalls);
     return Decode(s[3], &route->object);
   }
@@ -131,12 +135,14 @@ Status RouteBelowBucket(std::string_view method, const Segments& s, Route* route
                                                : Call::kNotifications;
     return s.size() == 4 ? Decode(s[3], &route->rest) : OkStatus();
   }
-  if (s.size() == 3 && method == "GET") {
-    if (what == "storageLayout") route->call = Call::kStorageLayout;
-    if (what == "managedFolders" || what == "folders") {
-      route->call = Call::kEmptyList;
-      route->rest = std::string(what);
-    }
+  if (s.size() == 3 && method == "GET" && what == "storageLayout") {
+    route->call = Call::kStorageLayout;
+  }
+  if (what == "managedFolders" || what == "folders" || what == "anywhereCaches" ||
+      what == "operations") {
+    route->call = s.size() == 3 && method == "GET" ? Call::kEmptyList : Call::kAbsentChild;
+    route->rest = std::string(what);
+    return OkStatus();
   }
   if (s.size() == 3 && method == "POST" && what == "lockRetentionPolicy") {
     route->call = Call::kLockRetention;
@@ -162,7 +168,10 @@ Status RouteJson(std::string_view method, std::string_view path, Route* route) {
   if (s[0] == "projects" && s.size() >= 3) {
     RETURN_IF_ERROR(Decode(s[1], &route->rest));
     if (s[2] == "serviceAccount" && method == "GET") route->call = Call::kServiceAccount;
-    if (s[2] == "hmacKeys") route->call = Call::kHmacKeys;
+    if (s[2] == "hmacKeys" && s.size() <= 4) {
+      route->call = Call::kHmacKeys;
+      if (s.size() == 4) return Decode(s[3], &route->object);
+    }
   }
   return OkStatus();
 }
@@ -208,6 +217,16 @@ Result<Route> ParseRoute(std::string_view method, std::string_view path) {
   }
   if (IsStorageRoot(path) || path.empty()) return route;
   RETURN_IF_ERROR(RouteXml(path.substr(1), &route));
+  return route;
+}
+
+Result<Route> ParseVirtualRoute(std::string_view bucket, std::string_view path) {
+  Route route;
+  route.bucket = std::string(bucket);
+  route.call = Call::kXmlBucket;
+  if (path.size() <= 1) return route;
+  route.call = Call::kXmlObject;
+  RETURN_IF_ERROR(Decode(path.substr(1), &route.object));
   return route;
 }
 

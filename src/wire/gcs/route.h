@@ -18,7 +18,8 @@ enum class Call {
   kUpdateBucket,
   kDeleteBucket,
   kStorageLayout,
-  kEmptyList,  // folders, managedFolders: `rest` says which
+  kEmptyList,    // folders, managedFolders …: `rest` says which
+  kAbsentChild,  // one of those, or a method that is not there: `rest` says which
   kGetBucketPolicy,
   kSetBucketPolicy,
   kTestBucketPermissions,
@@ -59,6 +60,9 @@ struct Route {
 
 // INVALID_ARGUMENT for a bad escape. `path` is raw and starts with '/'.
 Result<Route> ParseRoute(std::string_view method, std::string_view path);
+
+// The same for a request whose host names the bucket: the whole path is the object.
+Result<Route> ParseVirtualRoute(std::string_view bucket, std::string_view path);
 
 // True for a path that belongs to the store whatever the server's other APIs are: its own roots.
 // The XML API's /BUCKET[/OBJECT] is not among them.

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/encoding.h"
 #include "wire/gcs/content_range.h"
+#include "wire/gcs/customer_key.h"
 #include "wire/gcs/gcs_error.h"
+#include "wire/gcs/predefined_acl.h"
 #include "wire/gcs/upload.h"
 
 namespace hodei::wire::gcs {
@@ -19,7 +22,7 @@ constexpr int kClientClosedRequest = 499;
 
 Result<store::UploadStart> ReadStart(const Request& request, std::string_view body) {
   store::UploadStart start;
-  start.principal = request.principal.email;
+  start.principal = std::string(request.SessionOwner());
   Object& object = start.object;
   if (request.xml) {
     RETURN_IF_ERROR(ReadXmlHeaders(request.headers, &object));
@@ -59,8 +62,11 @@ Result<store::UploadStart> ReadStart(const Request& request, std::string_view bo
 
 Result<net::HttpResponse> AnswerStart(const GcsApi& api, const Request& request,
                                       std::string_view body) {
-  RETURN_IF_ERROR(api.Allow(request, request.route.bucket, "storage.objects.create").status());
-  ASSIGN_OR_RETURN(const store::UploadStart start, ReadStart(request, body));
+  ASSIGN_OR_RETURN(const google::storage::v1::Bucket bucket,
+                   api.Allow(request, request.route.bucket, "storage.objects.create"));
+  ASSIGN_OR_RETURN(store::UploadStart start, ReadStart(request, body));
+  RETURN_IF_ERROR(ApplyObjectAcl(bucket, request.PredefinedAcl(), &start.object));
+  RETURN_IF_ERROR(TakeCustomerKey(request.headers, &start.object));
   ASSIGN_OR_RETURN(const std::string id, api.store().StartUpload(start));
   net::HttpResponse response = EmptyResponse(request.xml ? 201 : 200);
   response.headers.Add(
@@ -101,7 +107,7 @@ class SessionRequest : public net::RequestHandler {
 
  private:
   std::string_view id() const { return request_->query.Get("upload_id"); }
-  std::string_view principal() const { return request_->principal.email; }
+  std::string_view principal() const { return request_->SessionOwner(); }
   net::HttpResponse Fail(const Status& status) const { return GcsApi::ErrorFor(*request_, status); }
 
   Status BeginOnce() {

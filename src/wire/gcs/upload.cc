@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/encoding.h"
+#include "wire/gcs/customer_key.h"
 #include "wire/gcs/gcs_error.h"
 #include "wire/gcs/gunzip.h"
 #include "wire/gcs/multipart.h"
+#include "wire/gcs/predefined_acl.h"
 #include "wire/gcs/session_upload.h"
+#include "wire/gcs/xml_multipart.h"
 
 namespace hodei::wire::gcs {
 namespace {
@@ -76,6 +80,15 @@ class StreamingUpload : public net::RequestHandler {
   std::optional<Gunzip> gunzip_;
 };
 
+// What the request's headers promise of the bytes.
+Status ReadBodyHashes(const Request& request, store::ExpectedContent* expected) {
+  for (const std::string_view header : request.headers.GetAll("x-goog-hash")) {
+    RETURN_IF_ERROR(ReadHashHeader(header, expected));
+  }
+  const std::string_view md5 = request.headers.Get("Content-MD5");
+  return md5.empty() ? OkStatus() : ReadHashHeader(fmt::format("md5={}", md5), expected);
+}
+
 // What is common to all inserts by query: name, encoding, preconditions, hashes in headers.
 Status ReadInsertParameters(const Request& request, Object* object,
                             store::Preconditions* preconditions, store::ExpectedContent* expected) {
@@ -85,21 +98,22 @@ Status ReadInsertParameters(const Request& request, Object* object,
     object->set_kms_key_name(request.query.Get("kmsKeyName"));
   }
   ASSIGN_OR_RETURN(*preconditions, request.Preconditions());
-  for (const std::string_view header : request.headers.GetAll("x-goog-hash")) {
-    RETURN_IF_ERROR(ReadHashHeader(header, expected));
-  }
-  return OkStatus();
+  return ReadBodyHashes(request, expected);
 }
 
 // Fails early what would fail at the end: the body need not be sent for nothing.
-Status CheckEarly(const GcsApi& api, const Request& request, const Object& object,
-                  const store::Preconditions& preconditions) {
-  RETURN_IF_ERROR(api.Allow(request, request.route.bucket, "storage.objects.create").status());
-  if (object.name().empty()) {
+// The object's access list is settled here too, since that takes the bucket.
+Status CheckEarly(const GcsApi& api, const Request& request,
+                  const store::Preconditions& preconditions, Object* object) {
+  ASSIGN_OR_RETURN(const google::storage::v1::Bucket bucket,
+                   api.Allow(request, request.route.bucket, "storage.objects.create"));
+  if (object->name().empty()) {
     return InvalidArgument("Required parameter: name").WithReason("required");
   }
+  RETURN_IF_ERROR(ApplyObjectAcl(bucket, request.PredefinedAcl(), object));
+  RETURN_IF_ERROR(TakeCustomerKey(request.headers, object));
   if (preconditions.if_generation_match == 0 &&
-      api.store().GetObject(object.bucket(), object.name()).ok()) {
+      api.store().GetObject(object->bucket(), object->name()).ok()) {
     return FailedPrecondition("At least one of the pre-conditions you specified did not hold.")
         .WithReason("conditionNotMet");
   }
@@ -116,11 +130,7 @@ class SimpleUpload : public StreamingUpload {
     RETURN_IF_ERROR(ReadInsertParameters(request, &object_, &preconditions_, &expected_));
     object_.set_content_type(std::string(request.headers.Get("Content-Type")));
     object_.set_content_encoding(request.query.Get("contentEncoding"));
-    const std::string_view md5 = request.headers.Get("Content-MD5");
-    if (!md5.empty()) {
-      RETURN_IF_ERROR(ReadHashHeader(fmt::format("md5={}", md5), &expected_));
-    }
-    RETURN_IF_ERROR(CheckEarly(api_, request, object_, preconditions_));
+    RETURN_IF_ERROR(CheckEarly(api_, request, preconditions_, &object_));
     ASSIGN_OR_RETURN(writer_, api_.store().NewWriter());
     return OkStatus();
   }
@@ -189,7 +199,7 @@ class MultipartUpload : public StreamingUpload, public MultipartSink {
       object_.set_name(name->get<std::string>());
     }
     RETURN_IF_ERROR(ReadInsertParameters(*request_, &object_, &preconditions_, &expected_));
-    return CheckEarly(api_, *request_, object_, preconditions_);
+    return CheckEarly(api_, *request_, preconditions_, &object_);
   }
 
   std::optional<MultipartReader> reader_;
@@ -209,14 +219,8 @@ class XmlUpload : public StreamingUpload {
     object_.set_name(request.route.object);
     RETURN_IF_ERROR(ReadXmlHeaders(request.headers, &object_));
     ASSIGN_OR_RETURN(preconditions_, request.Preconditions());
-    for (const std::string_view header : request.headers.GetAll("x-goog-hash")) {
-      RETURN_IF_ERROR(ReadHashHeader(header, &expected_));
-    }
-    const std::string_view md5 = request.headers.Get("Content-MD5");
-    if (!md5.empty()) {
-      RETURN_IF_ERROR(ReadHashHeader(fmt::format("md5={}", md5), &expected_));
-    }
-    RETURN_IF_ERROR(CheckEarly(api_, request, object_, preconditions_));
+    RETURN_IF_ERROR(ReadBodyHashes(request, &expected_));
+    RETURN_IF_ERROR(CheckEarly(api_, request, preconditions_, &object_));
     ASSIGN_OR_RETURN(writer_, api_.store().NewWriter());
     return OkStatus();
   }
@@ -233,6 +237,39 @@ class XmlUpload : public StreamingUpload {
     response.headers.Add("x-goog-stored-content-encoding", "identity");
     return response;
   }
+};
+
+// PUT /BUCKET/OBJECT?partNumber=N&uploadId=ID: one part of a multipart upload.
+class XmlPartUpload : public StreamingUpload {
+ public:
+  using StreamingUpload::StreamingUpload;
+
+ protected:
+  Status Begin() override {
+    const Request& request = *request_;
+    ASSIGN_OR_RETURN(number_, PartNumberOf(request));
+    RETURN_IF_ERROR(
+        api_.Allow(request, request.route.bucket, "storage.multipartUploads.create").status());
+    RETURN_IF_ERROR(api_.Allow(request, request.route.bucket, "storage.objects.create").status());
+    RETURN_IF_ERROR(ReadBodyHashes(request, &expected_));
+    // A body for an upload that is not there need not be sent.
+    RETURN_IF_ERROR(api_.store().ListParts(MultipartKeyOf(request), 0, 1).status());
+    ASSIGN_OR_RETURN(writer_, api_.store().NewWriter());
+    return OkStatus();
+  }
+  Status Take(std::string_view bytes) override { return writer_->Append(bytes); }
+  Result<net::HttpResponse> End() override {
+    ASSIGN_OR_RETURN(const store::MultipartPart part,
+                     writer_->CommitPart(MultipartKeyOf(*request_), number_, expected_));
+    net::HttpResponse response = EmptyResponse(200);
+    response.headers.Add("ETag", fmt::format("\"{}\"", HexEncode(part.md5)));
+    response.headers.Add("x-goog-hash", fmt::format("crc32c={},md5={}", CrcText(part.crc32c),
+                                                    Base64Encode(part.md5)));
+    return response;
+  }
+
+ private:
+  int number_ = 0;
 };
 
 // An upload that cannot even start.
@@ -253,7 +290,7 @@ class RefusedUpload : public StreamingUpload {
 bool IsXmlUpload(const Request& request) {
   return request.route.call == Call::kXmlObject && request.method == "PUT" &&
          !request.headers.Has("x-goog-copy-source") && !request.query.Has("compose") &&
-         !request.query.Has("acl") && !request.query.Has("uploadId");
+         !request.query.Has("acl");
 }
 
 bool IsXmlSessionStart(const Request& request) {
@@ -277,6 +314,9 @@ std::unique_ptr<net::RequestHandler> StartUpload(const GcsApi& api,
     return ContinueSession(api, std::move(request), head);
   }
   if (IsXmlSessionStart(*request)) return StartSession(api, std::move(request));
+  if (IsXmlUpload(*request) && request->query.Has("uploadId")) {
+    return std::make_unique<XmlPartUpload>(api, std::move(request));
+  }
   if (IsXmlUpload(*request)) return std::make_unique<XmlUpload>(api, std::move(request));
   const std::string kind = request->query.Get("uploadType");
   if (request->method != "POST" && request->method != "PUT") {

@@ -32,6 +32,7 @@ class FakeAuthorizer : public Authorizer {
   };
   void Deny(std::string permission);
   void DenyProject(std::string project);
+  void AllowProject(const std::string& project) { denied_projects_.erase(project); }
   void AddProjectNumber(std::string number, std::string id);
   std::vector<Asked> asked() const;
 

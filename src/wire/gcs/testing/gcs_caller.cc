@@ -1,5 +1,6 @@
 #include "wire/gcs/testing/gcs_caller.h"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <future>
@@ -54,10 +55,47 @@ GcsCaller::GcsCaller() : store(store::MakeMemoryObjectStore(&clock)) {
   authenticator.AddToken("eve", {"eve@x", "", false});
   GcsApi::Parts parts;
   parts.store = store.get();
-  parts.authenticator = &authenticator;
+  parts.authenticator = &switch_;
   parts.authorizer = &authorizer;
   parts.clock = &clock;
+  parts.signature_keys = &signature_keys;
+  parts.hmac_keys = &hmac_keys;
+  parts.virtual_host_bases = {"storage.googleapis.com", "localhost"};
   api = std::make_unique<GcsApi>(std::move(parts));
+}
+
+void GcsCaller::AddSigner(const std::string& email, const std::string& public_key_pem) {
+  access::Account account;
+  account.set_email(email);
+  account.set_kind(access::Account::SERVICE_ACCOUNT);
+  account.set_project_id("p");
+  account.set_unique_id("100000000000000000001");
+  std::vector<store::Write> writes = {
+      {store::Write::Op::kPut, "account", email, account.SerializeAsString(), std::nullopt}};
+  if (!public_key_pem.empty()) {
+    access::AccountKey key;
+    key.set_email(email);
+    key.set_key_id("1");
+    key.set_account_unique_id(account.unique_id());
+    key.set_public_key_pem(public_key_pem);
+    writes.push_back({store::Write::Op::kPut, "account_key", email + "/1", key.SerializeAsString(),
+                      std::nullopt});
+  }
+  EXPECT_TRUE(meta->Commit(writes).ok());
+}
+
+void GcsCaller::AddHmacKey(const std::string& email, const std::string& access_id,
+                           const std::string& secret) {
+  access::HmacKey key;
+  key.set_access_id(access_id);
+  key.set_secret(secret);
+  key.set_email(email);
+  key.set_account_unique_id("100000000000000000001");
+  key.set_project_id("p");
+  key.set_state(access::HmacKey::ACTIVE);
+  EXPECT_TRUE(meta->Commit({{store::Write::Op::kPut, "hmac_key", access_id, key.SerializeAsString(),
+                             std::nullopt}})
+                  .ok());
 }
 
 net::RequestHead GcsCaller::Head(const std::string& method, const std::string& target,
@@ -65,7 +103,7 @@ net::RequestHead GcsCaller::Head(const std::string& method, const std::string& t
   net::RequestHead head;
   head.method = method;
   head.target = target;
-  head.host = "store.test:8080";
+  head.host = host;
   for (const auto& [name, value] : headers) {
     if (!value.empty()) head.headers.Add(name, value);
   }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/testing/fake_clock.h"
 #include "domain/access/testing/fake_access.h"
+#include "store/meta/meta_store.h"
 #include "store/object/object_store.h"
 #include "wire/gcs/gcs_api.h"
 #include "wire/gcs/json_text.h"
@@ -35,14 +37,39 @@ class GcsCaller {
   void CallAndDrop(const std::string& method, const std::string& target, const std::string& body,
                    const HeaderList& headers);
 
+  // A service account of project "p" that signs with the key whose public half this is.
+  void AddSigner(const std::string& email, const std::string& public_key_pem);
+  // An HMAC key of such an account.
+  void AddHmacKey(const std::string& email, const std::string& access_id,
+                  const std::string& secret);
+
   size_t piece_bytes = 7;
+  std::string host = "store.test:8080";
+  // Every request comes from the emulator's principal, whatever it brings.
+  bool emulator = false;
   hodei::testing::FakeClock clock;
   access::testing::FakeAuthenticator authenticator;
   access::testing::FakeAuthorizer authorizer;
   std::unique_ptr<store::ObjectStore> store;
+  std::unique_ptr<store::MetaStore> meta = store::MakeMemoryMetaStore();
+  access::SignatureKeys signature_keys{meta.get()};
+  access::HmacKeys hmac_keys{meta.get(), &clock};
   std::unique_ptr<GcsApi> api;
 
  private:
+  // The emulator's authenticator, when that is on.
+  class Switch : public access::Authenticator {
+   public:
+    explicit Switch(const GcsCaller* caller) : caller_(*caller) {}
+    Result<access::Principal> Authenticate(const net::RequestHead& head) const override {
+      if (!caller_.emulator) return caller_.authenticator.Authenticate(head);
+      return access::Principal{.email = "emulator@hodei.local", .emulator = true};
+    }
+
+   private:
+    const GcsCaller& caller_;
+  };
+  Switch switch_{this};
   net::RequestHead Head(const std::string& method, const std::string& target,
                         const std::string& body, const HeaderList& headers) const;
 };
