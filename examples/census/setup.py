@@ -4,6 +4,6 @@ setup(
     name="trainer",
     version="0.1",
     packages=find_packages(),
-    install_requires=["tensorflow", "pandas", "google-cloud-storage"],
+    install_requires=["tensorflow", "pandas"],
     description="Census income with Keras.",
 )

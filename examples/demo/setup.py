@@ -4,6 +4,6 @@ setup(
     name="trainer",
     version="0.1",
     packages=find_packages(),
-    install_requires=["scikit-learn", "pandas", "google-cloud-storage"],
+    install_requires=["scikit-learn", "pandas", "gcsfs"],
     description="A scikit-learn classifier, as a user of the service would write it.",
 )

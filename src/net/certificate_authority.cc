@@ -190,11 +190,27 @@ bool BelongTogether(X509* certificate, EVP_PKEY* key) {
   return match;
 }
 
-Result<CertificateAndKey> EnsureAuthority(const std::string& dir, WallTime now) {
-  const std::string certificate_path = dir + "/ca.pem";
-  const std::string key_path = dir + "/ca-key.pem";
+bool IsGoodServerCertificate(const CertificateAndKey& pair, const CertificateAndKey& authority,
+                             const std::vector<std::string>& names, WallTime now) {
+  const Certificate certificate = ParseCertificate(pair.certificate_pem);
+  const Key key = ParseKey(pair.key_pem);
+  const Certificate issuer = ParseCertificate(authority.certificate_pem);
+  if (!BelongTogether(certificate.get(), key.get()) || issuer == nullptr) return false;
+  const int64_t seconds = now.unix_nanos / 1'000'000'000;
+  const bool verified = X509_verify(certificate.get(), X509_get0_pubkey(issuer.get())) == 1;
+  ERR_clear_error();
+  return verified && UnixSeconds(X509_get0_notBefore(certificate.get())) <= seconds &&
+         UnixSeconds(X509_get0_notAfter(certificate.get())) >= seconds + kRenewDays * kDay &&
+         CertifiedNames(certificate.get()) == std::set<std::string>(names.begin(), names.end());
+}
+
+}  // namespace
+
+Result<CertificateAndKey> EnsureAuthority(const std::string& certificate_path,
+                                          const std::string& key_path,
+                                          const AuthorityOptions& options, WallTime now) {
   if (!FileExists(certificate_path)) {
-    ASSIGN_OR_RETURN(CertificateAndKey authority, CreateCertificateAuthority(now));
+    ASSIGN_OR_RETURN(CertificateAndKey authority, CreateCertificateAuthority(now, options));
     RETURN_IF_ERROR(WritePair(authority, certificate_path, key_path));
     return authority;
   }
@@ -215,35 +231,33 @@ Result<CertificateAndKey> EnsureAuthority(const std::string& dir, WallTime now) 
   return authority;
 }
 
-bool IsGoodServerCertificate(const CertificateAndKey& pair, const CertificateAndKey& authority,
-                             const std::vector<std::string>& names, WallTime now) {
-  const Certificate certificate = ParseCertificate(pair.certificate_pem);
-  const Key key = ParseKey(pair.key_pem);
-  const Certificate issuer = ParseCertificate(authority.certificate_pem);
-  if (!BelongTogether(certificate.get(), key.get()) || issuer == nullptr) return false;
-  const int64_t seconds = now.unix_nanos / 1'000'000'000;
-  const bool verified = X509_verify(certificate.get(), X509_get0_pubkey(issuer.get())) == 1;
-  ERR_clear_error();
-  return verified && UnixSeconds(X509_get0_notBefore(certificate.get())) <= seconds &&
-         UnixSeconds(X509_get0_notAfter(certificate.get())) >= seconds + kRenewDays * kDay &&
-         CertifiedNames(certificate.get()) == std::set<std::string>(names.begin(), names.end());
+Result<std::string> HashedFileName(const std::string& certificate_pem) {
+  const Certificate certificate = ParseCertificate(certificate_pem);
+  if (certificate == nullptr) return InvalidArgument("not a certificate");
+  return fmt::format("{:08x}.0", X509_subject_name_hash(certificate.get()));
 }
 
-}  // namespace
-
-Result<CertificateAndKey> CreateCertificateAuthority(WallTime now) {
+Result<CertificateAndKey> CreateCertificateAuthority(WallTime now,
+                                                     const AuthorityOptions& options) {
   const Key key(EVP_EC_gen("P-256"));
   if (key == nullptr) return OpenSslError("make a key");
   const int64_t seconds = now.unix_nanos / 1'000'000'000;
   ASSIGN_OR_RETURN(Certificate certificate,
-                   Draft(key.get(), nullptr, "Hodei installation authority", seconds - kSkewSeconds,
+                   Draft(key.get(), nullptr, options.common_name, seconds - kSkewSeconds,
                          seconds + kAuthorityDays * kDay));
+  std::string permitted;
+  for (const std::string& name : options.permitted_names) {
+    if (!IsDnsName(name)) return InvalidArgument(fmt::format("'{}' is no DNS name", name));
+    permitted += (permitted.empty() ? "permitted;DNS:" : ",permitted;DNS:") + name;
+  }
   X509* raw = certificate.get();
   const bool signed_by_itself =
       AddExtension(raw, raw, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
       AddExtension(raw, raw, NID_key_usage, "critical,keyCertSign,cRLSign") &&
       AddExtension(raw, raw, NID_subject_key_identifier, "hash") &&
       AddExtension(raw, raw, NID_authority_key_identifier, "keyid:always") &&
+      (permitted.empty() ||
+       AddExtension(raw, raw, NID_name_constraints, "critical," + permitted)) &&
       X509_sign(raw, key.get(), EVP_sha256()) > 0;
   if (!signed_by_itself) return OpenSslError("sign the authority's certificate");
   return CertificateAndKey{CertificatePem(raw), KeyPem(key.get())};
@@ -290,7 +304,9 @@ Result<Certificates> EnsureCertificates(const std::string& dir,
                                         const std::vector<std::string>& names, const Clock& clock) {
   const WallTime now = clock.Now();
   RETURN_IF_ERROR(MakeDirectories(dir, 0700));
-  ASSIGN_OR_RETURN_CTX(CertificateAndKey authority, EnsureAuthority(dir, now), "certificates");
+  ASSIGN_OR_RETURN_CTX(CertificateAndKey authority,
+                       EnsureAuthority(dir + "/ca.pem", dir + "/ca-key.pem", {}, now),
+                       "certificates");
   const std::vector<std::string> all_names = WithHostNames(names);
   const std::string certificate_path = dir + "/server.pem";
   const std::string key_path = dir + "/server-key.pem";

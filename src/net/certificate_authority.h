@@ -17,8 +17,22 @@ struct CertificateAndKey {
   std::string key_pem;
 };
 
+struct AuthorityOptions {
+  std::string common_name = "Hodei installation authority";
+  // The only DNS names it may certify, each with everything below it; empty: any.
+  std::vector<std::string> permitted_names;
+};
+
 // A self-signed authority, ECDSA P-256, valid for ten years.
-Result<CertificateAndKey> CreateCertificateAuthority(WallTime now);
+Result<CertificateAndKey> CreateCertificateAuthority(WallTime now,
+                                                     const AuthorityOptions& options = {});
+// The authority in these two files, made if the certificate's is absent. FAILED_PRECONDITION when
+// it is there but unusable.
+Result<CertificateAndKey> EnsureAuthority(const std::string& certificate_path,
+                                          const std::string& key_path,
+                                          const AuthorityOptions& options, WallTime now);
+// The name under which OpenSSL looks for the certificate in a folder: "1a2b3c4d.0".
+Result<std::string> HashedFileName(const std::string& certificate_pem);
 // A server certificate for `names` (DNS names, wildcards and IP addresses), valid for 397 days,
 // the longest that common clients accept, and never longer than the authority.
 Result<CertificateAndKey> IssueServerCertificate(const CertificateAndKey& authority,

@@ -31,6 +31,8 @@ class Server final : public HttpServer {
   Result<uint16_t> ListenTls(const std::string& address, uint16_t port,
                              const TlsFiles& tls) override;
   Status ListenUnix(const std::string& path, mode_t mode, const std::string& label) override;
+  Status ListenUnixTls(const std::string& path, mode_t mode, const std::string& label,
+                       std::shared_ptr<const NameCertificates> certificates) override;
   Status CloseUnix(const std::string& label) override;
   Status Start() override;
   void Stop(std::chrono::milliseconds grace) override;
@@ -45,8 +47,12 @@ class Server final : public HttpServer {
 
   // The thread that accepts; the others receive connections from it in turn.
   IoThread* acceptor() { return io_threads_.front().get(); }
-  std::shared_ptr<Listener> AddListener(UniqueFd fd, const std::string& label, bool tls);
-  void Accept(UniqueFd fd, Peer peer, bool tls);
+  // What connections are encrypted with, asked for each; null for plain ones.
+  using TlsSource = std::function<TlsContext()>;
+  std::shared_ptr<Listener> AddListener(UniqueFd fd, const std::string& label, TlsSource tls);
+  Status AddUnixListener(const std::string& path, mode_t mode, const std::string& label,
+                         TlsSource tls);
+  void Accept(UniqueFd fd, Peer peer, const TlsSource& tls);
   void Refuse(UniqueFd fd, bool tls);
   TlsContext tls_context();
 
@@ -80,9 +86,10 @@ TlsContext Server::tls_context() {
   return tls_context_;
 }
 
-std::shared_ptr<Listener> Server::AddListener(UniqueFd fd, const std::string& label, bool tls) {
+std::shared_ptr<Listener> Server::AddListener(UniqueFd fd, const std::string& label,
+                                              TlsSource tls) {
   return std::make_shared<Listener>(acceptor(), std::move(fd), label,
-                                    [this, tls](UniqueFd accepted, Peer peer) {
+                                    [this, tls = std::move(tls)](UniqueFd accepted, Peer peer) {
                                       Accept(std::move(accepted), std::move(peer), tls);
                                     });
 }
@@ -91,7 +98,7 @@ Result<uint16_t> Server::ListenTcp(const std::string& address, uint16_t port) {
   ASSIGN_OR_RETURN(UniqueFd fd, ListenOnTcp(address, &port));
   const std::lock_guard lock(mutex_);
   if (started_) return FailedPrecondition("ListenTcp() after Start()");
-  listeners_.push_back(AddListener(std::move(fd), "", false));
+  listeners_.push_back(AddListener(std::move(fd), "", nullptr));
   return port;
 }
 
@@ -101,7 +108,7 @@ Result<uint16_t> Server::ListenTls(const std::string& address, uint16_t port, co
   const std::lock_guard lock(mutex_);
   if (started_) return FailedPrecondition("ListenTls() after Start()");
   tls_context_ = std::move(context);
-  listeners_.push_back(AddListener(std::move(fd), "", true));
+  listeners_.push_back(AddListener(std::move(fd), "", [this] { return tls_context(); }));
   return port;
 }
 
@@ -113,6 +120,17 @@ Status Server::ReloadTls(const TlsFiles& tls) {
 }
 
 Status Server::ListenUnix(const std::string& path, mode_t mode, const std::string& label) {
+  return AddUnixListener(path, mode, label, nullptr);
+}
+
+Status Server::ListenUnixTls(const std::string& path, mode_t mode, const std::string& label,
+                             std::shared_ptr<const NameCertificates> certificates) {
+  ASSIGN_OR_RETURN(TlsContext context, MakeNamedTlsContext(std::move(certificates)));
+  return AddUnixListener(path, mode, label, [context] { return context; });
+}
+
+Status Server::AddUnixListener(const std::string& path, mode_t mode, const std::string& label,
+                               TlsSource tls) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return FailedPrecondition("ListenUnix() after Stop()");
   for (const UnixSocket& socket : unix_sockets_) {
@@ -121,7 +139,7 @@ Status Server::ListenUnix(const std::string& path, mode_t mode, const std::strin
     }
   }
   ASSIGN_OR_RETURN(UniqueFd fd, ListenOnUnix(path, mode));
-  UnixSocket socket{path, label, AddListener(std::move(fd), label, false)};
+  UnixSocket socket{path, label, AddListener(std::move(fd), label, std::move(tls))};
   if (started_) {
     acceptor()->Post([listener = socket.listener] { listener->Start(); });
   }
@@ -160,16 +178,16 @@ Status Server::Start() {
   return OkStatus();
 }
 
-void Server::Accept(UniqueFd fd, Peer peer, bool tls) {
+void Server::Accept(UniqueFd fd, Peer peer, const TlsSource& tls) {
   if (core_->connections.fetch_add(1) >= core_->options.connection_limit) {
-    Refuse(std::move(fd), tls);
+    Refuse(std::move(fd), tls != nullptr);
     core_->ConnectionEnded();
     return;
   }
   IoThread* io = io_threads_[next_io_thread_++ % io_threads_.size()].get();
   auto serve = [this, io, tls, fd = std::move(fd), peer = std::move(peer)]() mutable {
     const int family = peer.address == "unix" ? AF_UNIX : AF_INET;
-    peer.tls = tls;
+    peer.tls = tls != nullptr;
     boost::system::error_code error;
     StreamSocket socket(io->context());
     socket.assign(boost::asio::generic::stream_protocol(family, 0), fd.get(), error);
@@ -177,8 +195,8 @@ void Server::Accept(UniqueFd fd, Peer peer, bool tls) {
     fd.Release();
     // sendfile(2) must not wait, whatever Asio thinks of the socket.
     socket.native_non_blocking(true, error);
-    std::unique_ptr<Transport> transport = tls ? MakeTlsTransport(std::move(socket), tls_context())
-                                               : MakePlainTransport(std::move(socket));
+    std::unique_ptr<Transport> transport =
+        tls ? MakeTlsTransport(std::move(socket), tls()) : MakePlainTransport(std::move(socket));
     auto connection =
         std::make_shared<Connection>(core_.get(), io, std::move(transport), std::move(peer));
     Connection::Serve(std::move(connection));

@@ -19,6 +19,8 @@
 
 namespace hodei::net {
 
+class NameCertificates;
+
 // Handles one request. Calls never overlap, but may come from different threads. The object may
 // also be destroyed without any call: the pool's queue was full and the server answered 503.
 class RequestHandler {
@@ -97,6 +99,9 @@ class HttpServer {
   // peer.socket_label: each running job has a socket of its own, and the label says which job is
   // speaking. May be called before and after Start(), for up to a few thousand sockets.
   virtual Status ListenUnix(const std::string& path, mode_t mode, const std::string& label) = 0;
+  // The same with TLS: each connection is served with the certificate of the name it asks for.
+  virtual Status ListenUnixTls(const std::string& path, mode_t mode, const std::string& label,
+                               std::shared_ptr<const NameCertificates> certificates) = 0;
   // Stops listening there, closes its connections and removes the socket file. OK when unknown.
   virtual Status CloseUnix(const std::string& label) = 0;
   virtual Status Start() = 0;

@@ -9,13 +9,17 @@
 #include "base/secret.h"
 #include "domain/access/authenticator.h"
 #include "domain/access/authorizer.h"
+#include "domain/access/job_tokens.h"
 #include "domain/access/owner.h"
 #include "domain/access/projects.h"
+#include "domain/jobs/private_google.h"
 #include "domain/objects/reconciler.h"
 #include "net/certificate_authority.h"
 #include "net/http_server.h"
+#include "net/name_certificates.h"
 #include "server/application.h"
 #include "server/job_sockets.h"
+#include "server/job_trust.h"
 #include "server/serving.h"
 #include "server/surfaces.h"
 #include "server/training.h"
@@ -29,7 +33,7 @@ namespace {
 
 constexpr const char* kServerVersion = "0.1.0";
 constexpr std::chrono::seconds kStopGrace{10};
-constexpr size_t kPageTokenKeyBytes = 32;
+constexpr size_t kKeyBytes = 32;
 
 // What runs in a temporary folder goes with the server.
 struct DataFolder {
@@ -54,7 +58,9 @@ class RealServer : public Server {
  private:
   Status OpenStores(const Options& options);
   Status Listen(const Options& options, const Config& config);
+  Result<std::string> KeptKey(const std::string& name) const;
   Status OpenPageTokens();
+  Status OpenJobNames();
   Status OpenAccess(const Options& options);
   Status WriteServerFile(const Options& options) const;
   std::string UrlOf(const HostPort& address, uint16_t port, std::string_view scheme) const;
@@ -66,6 +72,9 @@ class RealServer : public Server {
   std::unique_ptr<store::ObjectStore> objects_;
   std::unique_ptr<objects::ObjectReconciler> object_reconciler_;
   std::unique_ptr<store::LogStore> logs_;
+  std::unique_ptr<access::JobTokens> job_tokens_;
+  std::shared_ptr<const net::NameCertificates> job_certificates_;
+  std::string job_trust_dir_;
   std::unique_ptr<access::Authenticator> authenticator_;
   std::unique_ptr<access::Authorizer> authorizer_;
   std::unique_ptr<access::Projects> projects_;
@@ -103,16 +112,21 @@ Status RealServer::OpenStores(const Options& options) {
   return OkStatus();
 }
 
-// Page tokens outlive a restart: the key of their MAC is kept.
-Status RealServer::OpenPageTokens() {
-  const std::string path = data_.path + "/page-token.key";
+// What was signed with a key outlives a restart: the key is kept in the file `name`.
+Result<std::string> RealServer::KeptKey(const std::string& name) const {
+  const std::string path = data_.path + "/" + name;
   Result<std::string> key = ReadFile(path);
   if (key.status().code() == Code::kNotFound) {
-    key = RandomBytes(kPageTokenKeyBytes);
+    key = RandomBytes(kKeyBytes);
     RETURN_IF_ERROR(WriteFileDurably(path, *key, 0600));
   }
-  if (!key.ok()) return Annotate(key.status(), "read the key of page tokens");
-  page_tokens_ = std::make_unique<wire::PageTokens>(Secret(*key));
+  if (!key.ok()) return Annotate(key.status(), fmt::format("read '{}'", path));
+  return key;
+}
+
+Status RealServer::OpenPageTokens() {
+  ASSIGN_OR_RETURN(const std::string key, KeptKey("page-token.key"));
+  page_tokens_ = std::make_unique<wire::PageTokens>(Secret(key));
   return OkStatus();
 }
 
@@ -145,6 +159,23 @@ Status RealServer::Listen(const Options& options, const Config& config) {
   return OkStatus();
 }
 
+// What jobs' private names need. The authority certifies nothing else, and is not the one that
+// the owner's clients trust.
+Status RealServer::OpenJobNames() {
+  ASSIGN_OR_RETURN(const std::string key, KeptKey("job-token.key"));
+  job_tokens_ = std::make_unique<access::JobTokens>(Secret(key), &clock_);
+  RETURN_IF_ERROR(MakeDirectories(data_.path + "/tls", 0700));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<net::NameCertificates> certificates,
+      net::NameCertificates::Open(data_.path + "/tls/jobs-ca", jobs::PrivateNames(), clock_));
+  job_certificates_ = std::move(certificates);
+  ASSIGN_OR_RETURN_CTX(
+      job_trust_dir_,
+      MakeJobTrust(data_.path + "/tls/jobs-trust", job_certificates_->authority_pem()),
+      "files that jobs trust");
+  return OkStatus();
+}
+
 // After Listen(): the key file names the URL that clients reach.
 Status RealServer::OpenAccess(const Options& options) {
   ASSIGN_OR_RETURN(
@@ -170,7 +201,8 @@ Status RealServer::WriteServerFile(const Options& options) const {
 Status RealServer::Init(const Options& options, const Config& config) {
   RETURN_IF_ERROR(OpenStores(options));
   const auto mode = options.auth_none ? access::AuthMode::kNone : access::AuthMode::kCredentials;
-  authenticator_ = access::MakeAuthenticator(mode, meta_.get(), &clock_);
+  RETURN_IF_ERROR(OpenJobNames());
+  authenticator_ = access::MakeAuthenticator(mode, meta_.get(), &clock_, job_tokens_.get());
   authorizer_ = access::MakeAuthorizer(meta_.get());
   projects_ = std::make_unique<access::Projects>(meta_.get(), &clock_);
   RETURN_IF_ERROR(OpenPageTokens());
@@ -180,6 +212,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                               .objects = objects_.get(),
                                               .logs = logs_.get(),
                                               .sockets = &job_sockets_,
+                                              .job_trust_dir = job_trust_dir_,
                                               .authorizer = authorizer_.get(),
                                               .page_tokens = page_tokens_.get(),
                                               .clock = &clock_}));
@@ -202,6 +235,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                                          .training = training_.get(),
                                                          .serving = serving_.get(),
                                                          .page_tokens = page_tokens_.get(),
+                                                         .job_tokens = job_tokens_.get(),
                                                          .clock = &clock_,
                                                          .public_names = PublicNames(config)});
   application_ = std::make_unique<Application>(surfaces_->All());
@@ -210,7 +244,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
   std::vector<std::string> token_uris = {url_ + "/token"};
   if (!tls_url_.empty()) token_uris.push_back(tls_url_ + "/token");
   surfaces_->SetTokenUris(std::move(token_uris));
-  job_sockets_.Attach(http_.get());
+  job_sockets_.Attach(http_.get(), job_certificates_);
   RETURN_IF_ERROR(http_->Start());
   RETURN_IF_ERROR(WriteServerFile(options));
   training_->StartReconciling();

@@ -5,6 +5,7 @@
 
 #include "domain/access/accounts.h"
 #include "domain/access/hmac_keys.h"
+#include "domain/access/job_peer.h"
 #include "domain/access/key_file.h"
 #include "domain/access/owner.h"
 #include "domain/access/signature_keys.h"
@@ -23,6 +24,7 @@
 #include "service/project_service.h"
 #include "service/token_service.h"
 #include "wire/gcs/gcs_api.h"
+#include "wire/metadata/metadata_api.h"
 #include "wire/rest/api_services.h"
 #include "wire/rest/follow_api.h"
 #include "wire/rest/log_follow.h"
@@ -178,6 +180,28 @@ Result<wire::rest::FollowedJob> StateOf(const jobs::JobTable& table, const std::
   return wire::rest::FollowedJob{ml::Job::State_Name(state), jobs::IsTerminal(state)};
 }
 
+Result<wire::metadata::JobDescription> DescribeJob(const jobs::JobTable& table,
+                                                   access::Projects* projects,
+                                                   const std::string& name) {
+  ASSIGN_OR_RETURN(const jobs::StoredJob stored, table.Get(name));
+  const auto project = projects->Get(stored.record.project());
+  // The emulator runs jobs of projects that nobody made.
+  if (!project.ok() && project.status().code() != Code::kNotFound) return project.status();
+  return wire::metadata::JobDescription{
+      .project = stored.record.project(),
+      .project_number = project.ok() ? project->project_number() : 0,
+      .job_id = stored.record.job().job_id(),
+      .region = stored.record.job().training_input().region()};
+}
+
+// Through the private names, Cloud Storage's hosts have every path: a bucket may be called "v1".
+bool IsStorageHost(const net::RequestHead& head) {
+  if (!access::JobPeerOf(head.peer.socket_label).private_names) return false;
+  const std::string_view host = std::string_view(head.host).substr(0, head.host.rfind(':'));
+  return host == "storage.googleapis.com" || host.ends_with(".storage.googleapis.com") ||
+         host == "storage.cloud.google.com" || host == "commondatastorage.googleapis.com";
+}
+
 }  // namespace
 
 struct Surfaces::Wired {
@@ -198,6 +222,10 @@ struct Surfaces::Wired {
         follow_api(follow.get(), parts.authenticator, parts.authorizer),
         signature_keys(parts.meta),
         hmac_keys(parts.meta, parts.clock),
+        metadata(parts.job_tokens,
+                 [this, projects = parts.projects](const std::string& name) {
+                   return DescribeJob(job_table, projects, name);
+                 }),
         gcs({.store = parts.objects,
              .authenticator = parts.authenticator,
              .authorizer = parts.authorizer,
@@ -226,6 +254,7 @@ struct Surfaces::Wired {
   wire::rest::FollowApi follow_api;
   access::SignatureKeys signature_keys;
   access::HmacKeys hmac_keys;
+  wire::metadata::MetadataApi metadata;
   wire::gcs::GcsApi gcs;
 };
 
@@ -235,6 +264,9 @@ Surfaces::~Surfaces() = default;
 std::vector<Surface> Surfaces::All() const {
   Wired* w = wired_.get();
   return {
+      {wire::metadata::MetadataApi::Owns,
+       [w](const net::RequestHead& head) { return w->metadata.Start(head); }},
+      {IsStorageHost, [w](const net::RequestHead& head) { return w->gcs.Start(head); }},
       HealthSurface(),
       {[](const net::RequestHead& head) { return service::TokenService::Owns(head.path()); },
        [w](const net::RequestHead& head) { return w->tokens.Start(head); }},

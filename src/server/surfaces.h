@@ -31,6 +31,7 @@ class Surfaces {
     Training* training = nullptr;
     Serving* serving = nullptr;
     const wire::PageTokens* page_tokens = nullptr;
+    const access::JobTokens* job_tokens = nullptr;
     const Clock* clock = nullptr;
     // Below these, and below Cloud Storage's own name, buckets have hosts of their own.
     std::vector<std::string> public_names;

@@ -76,6 +76,7 @@ jobs::ReconcilerOptions ReconcilerOptionsOf(const Training::Parts& parts,
   if (config.logs().bytes_per_second() > 0) {
     options.replica.log_bytes_per_second = config.logs().bytes_per_second();
   }
+  options.replica.trust_dir = parts.job_trust_dir;
   options.replica.host_scratch_bytes = capabilities.scratch_bytes;
   return options;
 }

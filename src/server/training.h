@@ -32,6 +32,7 @@ class Training {
     store::ObjectStore* objects = nullptr;
     store::LogStore* logs = nullptr;
     jobs::JobSockets* sockets = nullptr;
+    std::string job_trust_dir;  // see ReplicaSettings::trust_dir
     const access::Authorizer* authorizer = nullptr;
     const wire::PageTokens* page_tokens = nullptr;
     const Clock* clock = nullptr;

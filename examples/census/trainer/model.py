@@ -2,6 +2,7 @@
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 COLUMNS = [
     "age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation",
@@ -15,7 +16,8 @@ HASH_BUCKETS = 64
 
 
 def read(path):
-    rows = pd.read_csv(path, header=None, names=COLUMNS, skipinitialspace=True)
+    with tf.io.gfile.GFile(path) as file:
+        rows = pd.read_csv(file, header=None, names=COLUMNS, skipinitialspace=True)
     label = (rows["income_bracket"].str.strip(" .") == ">50K").to_numpy(dtype="float32")
     features = {name: rows[name].to_numpy(dtype="float32")[:, None] for name in NUMBERS}
     features.update({name: buckets(rows[name]) for name in WORDS})

@@ -3,11 +3,10 @@ import argparse
 import json
 import logging
 import os
-import tempfile
 
 import tensorflow as tf
 
-from trainer import model, storage
+from trainer import model
 
 
 def parse_arguments():
@@ -29,12 +28,9 @@ def is_chief():
     return task.get("type", "chief") in ("chief", "master")
 
 
-def train(arguments, folder):
-    train_path, eval_path = os.path.join(folder, "train.csv"), os.path.join(folder, "eval.csv")
-    storage.copy_in(arguments.train_files, train_path)
-    storage.copy_in(arguments.eval_files, eval_path)
-    features, label = model.read(train_path)
-    eval_features, eval_label = model.read(eval_path)
+def train(arguments):
+    features, label = model.read(arguments.train_files)
+    eval_features, eval_label = model.read(arguments.eval_files)
     logging.info("Training on %d rows for %d steps.", len(label), arguments.train_steps)
     data = tf.data.Dataset.from_tensor_slices((features, label)).shuffle(len(label), seed=1)
     data = data.repeat().batch(arguments.batch_size).prefetch(2)
@@ -48,15 +44,10 @@ def train(arguments, folder):
     return classifier
 
 
-def export(classifier, folder, job_dir):
+def export(classifier, job_dir):
     """A SavedModel under JOB_DIR/export/census."""
-    saved = os.path.join(folder, "saved")
-    classifier.export(saved, verbose=False)
-    target = job_dir.rstrip("/") + "/export/census/"
-    for root, _, names in os.walk(saved):
-        for name in names:
-            path = os.path.join(root, name)
-            storage.copy_out(path, target + os.path.relpath(path, saved))
+    target = job_dir.rstrip("/") + "/export/census"
+    classifier.export(target, verbose=False)
     logging.info("The model is at %s", target)
 
 
@@ -67,8 +58,7 @@ def main():
     if not is_chief():
         logging.info("The chief trains alone; this replica has nothing to do.")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        export(train(arguments, folder), folder, arguments.job_dir)
+    export(train(arguments), arguments.job_dir)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
 #include "domain/access/access_tokens.h"
 #include "domain/access/browser_guard.h"
 #include "domain/access/denial.h"
+#include "domain/access/job_peer.h"
 #include "domain/access/record_cache.h"
 #include "domain/access/record_kinds.h"
 #include "google/cloud/resourcemanager/v1/projects.pb.h"
@@ -20,14 +21,6 @@ namespace hodei::access {
 namespace {
 
 using google::cloud::resourcemanager::v1::Project;
-
-constexpr std::string_view kJobLabel = "job:";
-
-// The job behind a socket label; empty when the label is of another sort.
-std::string JobOfSocket(std::string_view label) {
-  if (!label.starts_with(kJobLabel)) return "";
-  return std::string(label.substr(kJobLabel.size()));
-}
 
 // What the request offers as proof: absent when it offers nothing, empty when what it offers
 // cannot be a token.
@@ -61,11 +54,16 @@ std::optional<std::string> QueryToken(std::string_view query) {
 
 class StoredAuthenticator : public Authenticator {
  public:
-  StoredAuthenticator(AuthMode mode, store::MetaStore* store, const Clock* clock)
-      : mode_(mode), tokens_(store, clock), projects_(store, kProjectKind) {}
+  StoredAuthenticator(AuthMode mode, store::MetaStore* store, const Clock* clock,
+                      const JobTokens* job_tokens)
+      : mode_(mode),
+        job_tokens_(job_tokens),
+        tokens_(store, clock),
+        projects_(store, kProjectKind) {}
 
   Result<Principal> Authenticate(const net::RequestHead& head) const override {
-    const std::string job = JobOfSocket(head.peer.socket_label);
+    const JobPeer peer = JobPeerOf(head.peer.socket_label);
+    const std::string job(peer.job);
     if (mode_ == AuthMode::kNone) {
       // Job code stays confined even where nobody else is asked for anything.
       if (!job.empty()) return JobPrincipal(job);
@@ -74,8 +72,11 @@ class StoredAuthenticator : public Authenticator {
     }
     std::optional<std::string> token = HeaderToken(head.headers);
     if (!token) token = QueryToken(head.query());
+    if (token && !job.empty() && job_tokens_ != nullptr && job_tokens_->IsValid(*token, job)) {
+      return JobPrincipal(job);
+    }
     if (token) return TokenPrincipal(*token);
-    if (!job.empty()) return JobPrincipal(job);
+    if (!job.empty() && !peer.private_names) return JobPrincipal(job);
     return UnauthenticatedCaller();
   }
 
@@ -99,21 +100,24 @@ class StoredAuthenticator : public Authenticator {
       return UnauthenticatedCaller();
     }
     const int64_t number = project.ok() ? (*project)->project_number() : 0;
-    return Principal{
-        .email = fmt::format("service-{}@cloud-ml.google.com.iam.gserviceaccount.com", number),
-        .job = job};
+    return Principal{.email = JobAccountEmail(number), .job = job};
   }
 
   const AuthMode mode_;
+  const JobTokens* const job_tokens_;
   const AccessTokens tokens_;
   const RecordCache<Project> projects_;
 };
 
 }  // namespace
 
+std::string JobAccountEmail(int64_t project_number) {
+  return fmt::format("service-{}@cloud-ml.google.com.iam.gserviceaccount.com", project_number);
+}
+
 std::unique_ptr<Authenticator> MakeAuthenticator(AuthMode mode, store::MetaStore* store,
-                                                 const Clock* clock) {
-  return std::make_unique<StoredAuthenticator>(mode, store, clock);
+                                                 const Clock* clock, const JobTokens* job_tokens) {
+  return std::make_unique<StoredAuthenticator>(mode, store, clock, job_tokens);
 }
 
 }  // namespace hodei::access

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "domain/jobs/private_google.h"
 #include "domain/jobs/tf_config.h"
 
 namespace hodei::jobs {
@@ -33,7 +34,8 @@ std::vector<std::string> GpusOf(const Cluster& cluster, const Replica& replica,
 }
 
 std::map<std::string, std::string> EnvironmentOf(const JobRecord& record, const Replica& replica,
-                                                 const environments::State& environment) {
+                                                 const environments::State& environment,
+                                                 const ReplicaSettings& settings) {
   std::map<std::string, std::string> env = environment.env;
   const auto& input = record.job().training_input();
   env["TF_CONFIG"] = TfConfig(input, record.uid(), record.attempt(), replica);
@@ -43,7 +45,7 @@ std::map<std::string, std::string> EnvironmentOf(const JobRecord& record, const 
   env["GOOGLE_CLOUD_PROJECT"] = record.project();
   env["CLOUDSDK_CORE_PROJECT"] = record.project();
   env.try_emplace("HOME", "/work");
-  env.try_emplace("STORAGE_EMULATOR_HOST", fmt::format("http://{}", exec::kJobApiAddress));
+  if (!settings.trust_dir.empty()) env.merge(PrivateVariables());
   return env;
 }
 
@@ -87,8 +89,14 @@ exec::ReplicaSpec ReplicaSpecOf(const Machines& machines, const JobRecord& recor
   exec::ReplicaSpec spec;
   spec.id = replica.id();
   spec.argv = std::move(argv);
-  spec.env = EnvironmentOf(record, replica, environment);
+  spec.env = EnvironmentOf(record, replica, environment, settings);
   spec.mounts = environment.mounts;
+  if (!settings.trust_dir.empty()) {
+    for (exec::Mount& mount : TrustMounts(settings.trust_dir)) {
+      spec.mounts.push_back(std::move(mount));
+    }
+    spec.private_names = PrivateNames();
+  }
   for (const ReplicaGroup& group : cluster.groups) {
     if (group.role == replica.role()) {
       spec.resources = ResourcesOf(cluster, group, record.grant(), settings);

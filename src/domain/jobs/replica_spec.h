@@ -14,6 +14,8 @@ struct ReplicaSettings {
   exec::Egress egress = exec::Egress::kInternet;
   int64_t log_bytes_limit = 1LL << 30;
   int64_t log_bytes_per_second = 16LL << 20;
+  // What makes jobs trust the private names (server/job_trust.h). Empty: there are none.
+  std::string trust_dir;
   int64_t host_scratch_bytes = 0;  // a replica's disk is not larger; 0: unknown
 };
 

@@ -1,0 +1,25 @@
+// The private Google inside every job (docs/decisions/0035): which names are this server's there,
+// and what makes unmodified clients use and trust them. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "exec/executor.h"
+
+namespace hodei::jobs {
+
+// Each with everything below it.
+std::vector<std::string> PrivateNames();
+
+// Where the files of the job's trust are inside, see server/job_trust.h.
+inline constexpr char kTrustInside[] = "/opt/hodei/google";
+
+std::vector<exec::Mount> TrustMounts(const std::string& trust_dir);
+// Variables by which clients find the trust bundle and the metadata service without searching.
+std::map<std::string, std::string> PrivateVariables();
+// The text of boto.cfg.
+std::string BotoConfig();
+
+}  // namespace hodei::jobs
