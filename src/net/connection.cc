@@ -29,7 +29,8 @@ Connection::Connection(ServerCore* core, IoThread* io, std::unique_ptr<Transport
       transport_(std::move(transport)),
       signal_timer_(io->context()),
       limits_{.head_bytes = core->options.head_limit_bytes,
-              .target_bytes = core->options.target_limit_bytes},
+              .target_bytes = core->options.target_limit_bytes,
+              .identity_of_nothing = !peer.socket_label.empty()},
       scanner_(limits_) {
   head_.peer = std::move(peer);
 }

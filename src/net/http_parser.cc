@@ -83,12 +83,15 @@ std::optional<Field> ParseField(std::string_view line) {
   return field;
 }
 
+constexpr char kNotChunked[] = "Transfer-Encoding is not 'chunked'";
+
 // What the framing fields of a message say, requests and responses alike.
 struct Framing {
   bool has_length = false;
   bool has_coding = false;
   bool close = false;
   bool keep_alive = false;
+  bool identity = false;  // the one coding that the message named
   std::optional<uint64_t> length;
   const char* error = nullptr;
 
@@ -110,7 +113,8 @@ struct Framing {
         if (!EqualsIgnoreCase(field.name, "transfer-encoding")) return;
         if (has_coding) error = "repeated Transfer-Encoding";
         has_coding = true;
-        if (!EqualsIgnoreCase(field.value, "chunked")) error = "Transfer-Encoding is not 'chunked'";
+        identity = EqualsIgnoreCase(field.value, "identity");
+        if (!identity && !EqualsIgnoreCase(field.value, "chunked")) error = kNotChunked;
         return;
       default:
         return;
@@ -178,10 +182,14 @@ RequestFraming ParseRequestLine(std::string_view line, const HeadLimits& limits,
   return framing;
 }
 
-RequestFraming FinishRequest(RequestFraming framing, const Framing& seen, int hosts,
-                             bool bad_expectation, RequestHead* head) {
+RequestFraming FinishRequest(RequestFraming framing, const HeadLimits& limits, const Framing& seen,
+                             int hosts, bool bad_expectation, RequestHead* head) {
   if (seen.error != nullptr) return Refuse(400, seen.error);
-  if (seen.has_length && seen.has_coding) {
+  const bool coded = seen.has_coding && !seen.identity;
+  if (seen.identity && (!limits.identity_of_nothing || seen.length != 0)) {
+    return Refuse(400, kNotChunked);
+  }
+  if (seen.has_length && coded) {
     return Refuse(400, "both Content-Length and Transfer-Encoding");
   }
   if (seen.has_coding && framing.http_1_0) return Refuse(400, "Transfer-Encoding in HTTP/1.0");
@@ -190,7 +198,7 @@ RequestFraming FinishRequest(RequestFraming framing, const Framing& seen, int ho
   }
   if (bad_expectation) return Refuse(417, "only 100-continue can be expected");
   framing.keep_alive = framing.http_1_0 ? seen.keep_alive && !seen.close : !seen.close;
-  framing.chunked = seen.has_coding;
+  framing.chunked = coded;
   framing.expect_continue = framing.expect_continue && !framing.http_1_0;
   head->content_length = seen.length;
   head->has_body = framing.chunked || seen.length.value_or(0) > 0;
@@ -284,7 +292,7 @@ RequestFraming ParseRequestHead(std::string_view bytes, const HeadLimits& limits
     }
     head->headers.Add(std::string(field->name), std::string(field->value));
   }
-  return FinishRequest(framing, seen, hosts, bad_expectation, head);
+  return FinishRequest(framing, limits, seen, hosts, bad_expectation, head);
 }
 
 bool ParseResponseHead(std::string_view bytes, const HeadLimits& limits, ResponseHead* head) {
@@ -308,7 +316,9 @@ bool ParseResponseHead(std::string_view bytes, const HeadLimits& limits, Respons
     seen.See(*field);
     head->headers.Add(std::string(field->name), std::string(field->value));
   }
-  if (seen.error != nullptr || (seen.has_length && seen.has_coding)) return false;
+  if (seen.error != nullptr || (seen.has_length && seen.has_coding) || seen.identity) {
+    return false;
+  }
   head->content_length = seen.length;
   head->chunked = seen.has_coding;
   head->keep_alive = line[7] == '1' ? !seen.close : seen.keep_alive && !seen.close;

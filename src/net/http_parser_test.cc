@@ -107,6 +107,7 @@ TEST(ParseRequestHead, RefusesAmbiguousAndMalformedHeads) {
       {400, get + "Transfer-Encoding: chunked, chunked\r\n\r\n"},
       {400, get + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"},
       {400, get + "Transfer-Encoding: identity\r\n\r\n"},
+      {400, get + "Content-Length: 0\r\nTransfer-Encoding: identity\r\n\r\n"},
       {400, get + "Transfer-Encoding: \x0b"
                   "chunked\r\n\r\n"},
       {400, get + "Transfer-Encoding : chunked\r\n\r\n"},
@@ -175,6 +176,25 @@ TEST(ParseRequestHead, LimitsHoldExactlyAtTheLimit) {
   EXPECT_EQ(Parse(whole, &head, limits).http_status, 0);
   limits.head_bytes = whole.size() - 1;
   EXPECT_EQ(Parse(whole, &head, limits).http_status, 431);
+}
+
+TEST(ParseRequestHead, TheIdentityOfNothingIsNothingWhereItIsAllowed) {
+  HeadLimits limits;
+  limits.identity_of_nothing = true;
+  RequestHead head;
+  const std::string put = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: ";
+  const RequestFraming framing =
+      Parse(put + "Identity\r\nContent-Length: 0\r\n\r\n", &head, limits);
+  EXPECT_EQ(framing.http_status, 0);
+  EXPECT_FALSE(framing.chunked);
+  EXPECT_FALSE(head.has_body);
+  for (const char* rest :
+       {"identity\r\n\r\n", "identity\r\nContent-Length: 1\r\n\r\n",
+        "identity, chunked\r\nContent-Length: 0\r\n\r\n", "chunked\r\nContent-Length: 0\r\n\r\n",
+        "identity\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n",
+        "chunked\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n"}) {
+    EXPECT_EQ(Parse(put + rest, &head, limits).http_status, 400) << rest;
+  }
 }
 
 TEST(HeadScanner, RefusesEndlessHeadsBeforeTheyEnd) {
