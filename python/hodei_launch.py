@@ -24,6 +24,7 @@ import traceback
 import warnings
 
 PACKAGES = "/opt/hodei/packages"
+BUCKET_FILES = "/gcs"
 MODULES_LISTED_MAX = 20
 
 
@@ -112,6 +113,9 @@ def announce(module, args):
         parts = " ".join("--%s=%s" % (name, json.dumps(config.get(name, {})))
                          for name in ("cluster", "task", "job"))
         say("Running task with arguments: " + parts)
+    # A note stands where buckets cannot be files; it is no name that a bucket can have.
+    if os.path.isfile(BUCKET_FILES + "/README"):
+        say("Buckets are not available as files at %s on this machine; gs:// names work." % BUCKET_FILES, "WARNING")
     say("Running module %s." % module)
     command = " ".join(shlex.quote(word) for word in ["python3", "-m", module] + args)
     say("Running command: " + command)

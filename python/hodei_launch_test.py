@@ -230,6 +230,18 @@ class Launcher(unittest.TestCase):
         self.assertLess(messages.index("thread"), messages.index("Module completed; cleaning up."))
         self.assertLess(messages.index("at exit"), messages.index("Module completed; cleaning up."))
 
+    def test_it_is_said_once_where_buckets_cannot_be_files(self):
+        self.write("gcs/README", "not here")
+        self.write("trainer/__init__.py", "")
+        self.write("trainer/task.py", "print('ran')")
+        program = ("import sys; sys.path.insert(0, %r); import hodei_launch; hodei_launch.BUCKET_FILES = 'gcs'; "
+                   "hodei_launch.run('trainer.task', [])" % os.path.dirname(PROGRAM))
+        ended = Ended(subprocess.run([sys.executable, "-B", "-c", program], cwd=self.folder.name,
+                                     capture_output=True, text=True, timeout=60))
+        self.assertEqual(ended.stdout, "ran\n")
+        self.assertEqual(ended.severity("Buckets are not available as files at gcs on this machine; gs:// names work."),
+                         ["WARNING"])
+
     def test_a_broken_tf_config_stops_nothing(self):
         self.assertEqual(self.launch("", env={"TF_CONFIG": "{nonsense"}).code, 0)
 

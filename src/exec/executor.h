@@ -27,15 +27,17 @@ struct Mount {
 };
 
 struct Resources {
-  int64_t cpu_millis = 1000;          // 1000 = one core; a quota, not a share
+  int64_t cpu_millis = 1000;  // 1000 = one core; a quota, not a share
   int64_t memory_bytes = 1LL << 30;
-  int64_t scratch_bytes = 10LL << 30; // /work, /tmp and /dev/shm together with what backs them
+  int64_t scratch_bytes = 10LL << 30;  // /work, /tmp and /dev/shm together with what backs them
   int64_t pids = 4096;
-  std::vector<std::string> gpus;      // device ids from Capabilities
+  std::vector<std::string> gpus;  // device ids from Capabilities
 };
 
 // Where a replica finds this server's API, inside its own network namespace.
 inline constexpr char kJobApiAddress[] = "127.0.0.1:8380";
+// Where buckets appear as files.
+inline constexpr char kBucketFiles[] = "/gcs";
 // What ReplicaSpec::private_names resolve to, and the replica's name server.
 inline constexpr char kPrivateAddress[] = "169.254.169.254";
 
@@ -53,15 +55,15 @@ struct Network {
 };
 
 struct ReplicaSpec {
-  std::string id;          // unique for ever, [a-z0-9-]{1,100}: attempt and replica in one
-  std::vector<std::string> argv;             // argv[0] absolute, as seen inside
-  std::map<std::string, std::string> env;    // the complete environment
-  std::string work_dir = "/work";            // inside; /work is the private writable scratch
+  std::string id;                 // unique for ever, [a-z0-9-]{1,100}: attempt and replica in one
+  std::vector<std::string> argv;  // argv[0] absolute, as seen inside
+  std::map<std::string, std::string> env;  // the complete environment
+  std::string work_dir = "/work";          // inside; /work is the private writable scratch
   std::vector<Mount> mounts;
   Resources resources;
   Network network;
-  // Folder for log segments, made by the caller; the executor writes `segment-*.log` (base/log_frame)
-  // there and nothing else.
+  // Folder for log segments, made by the caller; the executor writes `segment-*.log`
+  // (base/log_frame) there and nothing else.
   std::string log_dir;
   // Host folder that holds `api.sock`, bound read-only at /run/hodei (the folder, so that a socket
   // made anew after a server restart is seen). A forwarder inside the sandbox listens on
@@ -74,6 +76,9 @@ struct ReplicaSpec {
   // `tls.sock` beside `api.sock`. Needs api_socket_dir. Other names are asked of the host's name
   // servers with Egress::kInternet, and do not exist otherwise.
   std::vector<std::string> private_names;
+  // The buckets of this project appear as files at kBucketFiles, with the rights that api.sock
+  // gives. Needs api_socket_dir and Capabilities::bucket_files. Empty: no.
+  std::string bucket_files_project;
   std::chrono::milliseconds stop_grace{10'000};  // between SIGTERM and SIGKILL
   // The job's log quota: output beyond it is counted and dropped, the program is never blocked.
   int64_t log_bytes_limit = 1LL << 30;
@@ -84,13 +89,13 @@ enum class ReplicaPhase {
   kUnknown,   // never started here, or removed
   kStarting,  // accepted; user code has not started
   kRunning,
-  kExited,    // final: `exit` tells how
-  kLost,      // final: the machine restarted or the supervisor died; user code no longer runs
+  kExited,  // final: `exit` tells how
+  kLost,    // final: the machine restarted or the supervisor died; user code no longer runs
 };
 
 struct ReplicaExit {
-  int exit_code = 0;       // 0..255; meaningless when signal != 0
-  int signal = 0;          // the signal that ended it
+  int exit_code = 0;  // 0..255; meaningless when signal != 0
+  int signal = 0;     // the signal that ended it
   bool out_of_memory = false;
   bool stopped = false;    // because Stop() was called
   bool disk_full = false;  // the scratch was full at exit
@@ -103,21 +108,22 @@ struct ReplicaExit {
 struct ReplicaStatus {
   std::string id;
   ReplicaPhase phase = ReplicaPhase::kUnknown;
-  int64_t pid = 0;         // of the user's program on the host, while running
-  WallTime start_time;     // user code started
-  ReplicaExit exit;        // for kExited and kLost
+  int64_t pid = 0;      // of the user's program on the host, while running
+  WallTime start_time;  // user code started
+  ReplicaExit exit;     // for kExited and kLost
 };
 
 struct Capabilities {
-  std::string tier;            // "A".."E" of the sandbox recipe
-  std::string tier_summary;    // one sentence for people: "root + cgroup hybrid: full isolation"
+  std::string tier;          // "A".."E" of the sandbox recipe
+  std::string tier_summary;  // one sentence for people: "root + cgroup hybrid: full isolation"
   std::vector<std::string> warnings;
-  int64_t cpu_millis = 0;      // what the machine has for replicas
+  int64_t cpu_millis = 0;  // what the machine has for replicas
   int64_t memory_bytes = 0;
   int64_t scratch_bytes = 0;
   std::vector<std::string> gpus;
-  bool network_groups = false; // replicas of a job can reach each other
-  bool internet = false;       // Egress::kInternet works
+  bool network_groups = false;  // replicas of a job can reach each other
+  bool internet = false;        // Egress::kInternet works
+  bool bucket_files = false;    // ReplicaSpec::bucket_files_project works
 };
 
 // Thread-safe. Calls block for milliseconds, never for the life of a replica.

@@ -49,8 +49,9 @@ Result<std::string> MakeJobTrust(const std::string& dir, const std::string& auth
   if (!bundle.empty() && bundle.back() != '\n') bundle += '\n';
   bundle += authority_pem;
   const std::string boto = jobs::BotoConfig();
+  const std::string note = jobs::NoBucketFilesNote();
   ASSIGN_OR_RETURN(const std::string hashed, net::HashedFileName(authority_pem));
-  const std::string path = dir + "/" + Sha256Hex(bundle + boto).substr(0, 16);
+  const std::string path = dir + "/" + Sha256Hex(bundle + boto + note).substr(0, 16);
   if (FileExists(path)) return path;
   const std::string draft = path + ".new";
   RETURN_IF_ERROR(RemoveTree(draft));
@@ -60,6 +61,8 @@ Result<std::string> MakeJobTrust(const std::string& dir, const std::string& auth
   RETURN_IF_ERROR(WritePublic(draft + "/certs/" + hashed, authority_pem));
   RETURN_IF_ERROR(WritePublic(draft + "/authority.pem", authority_pem));
   RETURN_IF_ERROR(WritePublic(draft + "/boto.cfg", boto));
+  RETURN_IF_ERROR(MakeDirectories(draft + "/gcs", 0755));
+  RETURN_IF_ERROR(WritePublic(draft + "/gcs/README", note));
   if (rename(draft.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, "keep " + path);
   return path;
 }

@@ -3,6 +3,7 @@
 //   certs/                    the host's /etc/ssl/certs with the authority of jobs added to its
 //                             bundle and under its hashed name
 //   authority.pem             that authority alone
+//   gcs/README                what is said at /gcs where buckets cannot be files
 //   boto.cfg                  the bundle and the job's account, for gsutil
 #pragma once
 

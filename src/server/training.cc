@@ -77,6 +77,7 @@ jobs::ReconcilerOptions ReconcilerOptionsOf(const Training::Parts& parts,
     options.replica.log_bytes_per_second = config.logs().bytes_per_second();
   }
   options.replica.trust_dir = parts.job_trust_dir;
+  options.replica.bucket_files = capabilities.bucket_files;
   options.replica.host_scratch_bytes = capabilities.scratch_bytes;
   return options;
 }

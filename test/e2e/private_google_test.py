@@ -1,6 +1,8 @@
 """The private Google inside every job: unmodified programs that say gs:// and https://storage.googleapis.com
 work there with default credentials, and see nothing that is not theirs."""
+import errno
 import json
+import os
 import pathlib
 import random
 
@@ -68,6 +70,7 @@ def jobs(server, tmp_path_factory):
     assert answer.status_code == 200, answer.text
     jobs.submit("attacking", "--other-bucket", OTHER, "--server-port", server.url.rsplit(":", 1)[1])
     jobs.submit("public", "--url", f"https://storage.googleapis.com/{PUBLIC}/public.csv")
+    jobs.submit("files", "--train-file", f"gs://{BUCKET}/data.csv", "--other-bucket", OTHER)
     jobs.submit("pandas", "--train-file", f"gs://{BUCKET}/data.csv")
     jobs.submit("tensorflow", "--train-file", f"gs://{BUCKET}/data.csv")
     return jobs
@@ -95,6 +98,17 @@ def test_a_public_bucket_is_read_over_https_without_a_credential(jobs):
     for attempt in ("put", "delete", "upload", "private"):
         assert result[attempt] in (401, 403, 404), (attempt, result[attempt])
     assert result["virtual_host"] == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="needs root and /dev/fuse")
+def test_buckets_are_files(jobs):
+    result = jobs.result("files")
+    assert result == {
+        "mounted": True, "rows": ROWS, "lines": ["first", "second", "third"], "large": True, "shell": ["one", "two"],
+        "tree": ["c/b/text.txt", "c/moved.txt", "large.bin", "shell.txt"], "middle": errno.EOPNOTSUPP,
+        "absent": errno.ENOENT, "other_bucket": errno.ENOENT, "buckets": [BUCKET, PUBLIC], "link": errno.ENOSYS,
+        "removed": True}
+    assert run(f"hodei storage cat gs://{BUCKET}/files/shell.txt", jobs.env).stdout == "one\ntwo\n"
 
 
 def test_pandas_gcsfs_and_the_client_library_need_no_setting(jobs):

@@ -15,8 +15,11 @@ std::vector<std::string> PrivateNames() {
           "storage.cloud.google.com"};
 }
 
-std::vector<exec::Mount> TrustMounts(const std::string& trust_dir) {
-  return {{trust_dir, kTrustInside, false}, {trust_dir + "/certs", kCertificates, false}};
+std::vector<exec::Mount> TrustMounts(const std::string& trust_dir, bool bucket_files) {
+  std::vector<exec::Mount> mounts = {{trust_dir, kTrustInside, false},
+                                     {trust_dir + "/certs", kCertificates, false}};
+  if (!bucket_files) mounts.push_back({trust_dir + "/gcs", exec::kBucketFiles, false});
+  return mounts;
 }
 
 std::map<std::string, std::string> PrivateVariables() {
@@ -45,6 +48,12 @@ std::string BotoConfig() {
       "[GoogleCompute]\nservice_account = default\n"
       "[GSUtil]\ncheck_hashes = if_fast_else_fail\nsoftware_update_check_period = 0\n",
       kBundle);
+}
+
+std::string NoBucketFilesNote() {
+  return "Buckets are not available as files on this machine: the server needs root and /dev/fuse\n"
+         "for that. Use gs://BUCKET/OBJECT with TensorFlow (tf.io.gfile), pandas and gcsfs, or\n"
+         "google-cloud-storage; they need no setting.\n";
 }
 
 }  // namespace hodei::jobs

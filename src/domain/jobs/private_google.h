@@ -16,10 +16,13 @@ std::vector<std::string> PrivateNames();
 // Where the files of the job's trust are inside, see server/job_trust.h.
 inline constexpr char kTrustInside[] = "/opt/hodei/google";
 
-std::vector<exec::Mount> TrustMounts(const std::string& trust_dir);
+// Without `bucket_files` a note stands where they would be.
+std::vector<exec::Mount> TrustMounts(const std::string& trust_dir, bool bucket_files);
 // Variables by which clients find the trust bundle and the metadata service without searching.
 std::map<std::string, std::string> PrivateVariables();
 // The text of boto.cfg.
 std::string BotoConfig();
+// The text of /gcs/README where buckets cannot be files.
+std::string NoBucketFilesNote();
 
 }  // namespace hodei::jobs

@@ -92,10 +92,11 @@ exec::ReplicaSpec ReplicaSpecOf(const Machines& machines, const JobRecord& recor
   spec.env = EnvironmentOf(record, replica, environment, settings);
   spec.mounts = environment.mounts;
   if (!settings.trust_dir.empty()) {
-    for (exec::Mount& mount : TrustMounts(settings.trust_dir)) {
+    for (exec::Mount& mount : TrustMounts(settings.trust_dir, settings.bucket_files)) {
       spec.mounts.push_back(std::move(mount));
     }
     spec.private_names = PrivateNames();
+    if (settings.bucket_files) spec.bucket_files_project = record.project();
   }
   for (const ReplicaGroup& group : cluster.groups) {
     if (group.role == replica.role()) {

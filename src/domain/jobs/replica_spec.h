@@ -16,6 +16,7 @@ struct ReplicaSettings {
   int64_t log_bytes_per_second = 16LL << 20;
   // What makes jobs trust the private names (server/job_trust.h). Empty: there are none.
   std::string trust_dir;
+  bool bucket_files = false;  // buckets can be files here
   int64_t host_scratch_bytes = 0;  // a replica's disk is not larger; 0: unknown
 };
 

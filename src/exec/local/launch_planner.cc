@@ -34,6 +34,7 @@ Result<LaunchPlan> LaunchPlanner::Plan(const ReplicaSpec& spec) const {
   plan.cgroups = CgroupsFor(tier_.cgroups, spec.id);
   plan.bwrap_path = options_.bwrap_path;
   plan.init_path = options_.bin_dir + "/hodei-replica-init";
+  if (tier_.capabilities.bucket_files) plan.bucketfs_path = options_.bin_dir + "/hodei-bucketfs";
   plan.seccomp_path = options_.dir + "/templates/seccomp.bpf";
   plan.network_lock = kNetworkLock;
   RETURN_IF_ERROR(PlanGpus(plan));

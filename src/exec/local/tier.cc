@@ -86,7 +86,7 @@ void Summarise(Tier* tier) {
   }
   if (!tier->root) {
     able.warnings.emplace_back(
-        "not root: no disk limit, no network between replicas, no internet in jobs");
+        "not root: no disk limit, no network between replicas, no internet and no /gcs in jobs");
   }
   if (!groups) able.warnings.emplace_back("memory and processes are limited by rlimit only");
   for (const std::string& controller : tier->cgroups.problems) {
@@ -127,6 +127,8 @@ Tier DetectTier(const std::string& data_dir, const std::string& bwrap_path,
     const std::string missing = EgressProblem();
     able.network_groups = access("/usr/sbin/ip", X_OK) == 0;
     able.internet = missing.empty();
+    able.bucket_files = access("/dev/fuse", R_OK | W_OK) == 0;
+    if (!able.bucket_files) able.warnings.emplace_back("no /gcs in jobs: /dev/fuse is missing");
     if (!missing.empty()) able.warnings.push_back("no internet in jobs: " + missing);
   }
   return tier;

@@ -54,6 +54,8 @@ TEST(RecordTest, PlanStateAndExitSurviveARoundTrip) {
   plan.host_uid = 1879048193;
   plan.cgroups = {{"memory", "/sys/fs/cgroup/memory/x"}, {"unified", "/sys/fs/cgroup/unified/x"}};
   plan.egress_allow = {"10.0.0.1:443"};
+  plan.spec.bucket_files_project = "p";
+  plan.bucketfs_path = "/usr/bin/hodei-bucketfs";
   plan.spec.private_names = {"example.com", "metadata"};
   const std::string text = SerializeLaunchPlan(plan);
   ASSERT_OK_AND_ASSIGN(const LaunchPlan parsed, ParseLaunchPlan(text));

@@ -53,6 +53,7 @@ void AddSpec(const ReplicaSpec& spec, Record* record) {
   record->Add("log_dir", spec.log_dir);
   record->Add("api_socket_dir", spec.api_socket_dir);
   for (const std::string& name : spec.private_names) record->Add("private_name", name);
+  record->Add("bucket_files_project", spec.bucket_files_project);
   record->AddInt("stop_grace_ms", spec.stop_grace.count());
   record->AddInt("log_bytes_limit", spec.log_bytes_limit);
   record->AddInt("log_bytes_per_second", spec.log_bytes_per_second);
@@ -78,6 +79,7 @@ Status ReadSpec(const Record& record, ReplicaSpec* spec) {
   spec->log_dir = record.Get("log_dir");
   spec->api_socket_dir = record.Get("api_socket_dir");
   spec->private_names = record.All("private_name");
+  spec->bucket_files_project = record.Get("bucket_files_project");
   ASSIGN_OR_RETURN(const int64_t grace, record.GetInt("stop_grace_ms", 0));
   spec->stop_grace = std::chrono::milliseconds(grace);
   ASSIGN_OR_RETURN(spec->log_bytes_limit, record.GetInt("log_bytes_limit", 0));
@@ -106,6 +108,7 @@ std::string SerializeLaunchPlan(const LaunchPlan& plan) {
   }
   record.Add("bwrap_path", plan.bwrap_path);
   record.Add("init_path", plan.init_path);
+  record.Add("bucketfs_path", plan.bucketfs_path);
   record.Add("seccomp_path", plan.seccomp_path);
   record.Add("scratch_path", plan.scratch_path);
   record.Add("group_netns", plan.group_netns);
@@ -129,6 +132,7 @@ Result<LaunchPlan> ParseLaunchPlan(std::string_view bytes) {
   for (size_t i = 0; i < paths.size(); ++i) plan.cgroups.push_back({controllers[i], paths[i]});
   plan.bwrap_path = record.Get("bwrap_path");
   plan.init_path = record.Get("init_path");
+  plan.bucketfs_path = record.Get("bucketfs_path");
   plan.seccomp_path = record.Get("seccomp_path");
   plan.scratch_path = record.Get("scratch_path");
   plan.group_netns = record.Get("group_netns");

@@ -39,6 +39,7 @@ struct LaunchPlan {
   std::vector<CgroupDirectory> cgroups;  // empty: none (tier D)
   std::string bwrap_path;                // empty: tier E, no sandbox at all
   std::string init_path;
+  std::string bucketfs_path;              // hodei-bucketfs; empty: buckets are no files here
   std::string seccomp_path;               // a BPF program for bwrap --seccomp
   std::string scratch_path;               // a plain folder; empty as root: a volume is handed over
   std::string group_netns;                // name under /run/netns; empty: no group

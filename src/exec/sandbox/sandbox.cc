@@ -241,6 +241,21 @@ void AddSpaces(const LaunchPlan& plan, const std::string& scratch, std::vector<s
                 "--bind", scratch + "/work", "/work", "--bind", scratch + "/tmp", "/tmp"});
 }
 
+// The mount alone; nothing answers there until somebody serves the device.
+Status MountBucketFiles(const LaunchPlan& plan, const std::string& target, SandboxView* view) {
+  if (plan.bucketfs_path.empty() || plan.spec.bucket_files_project.empty()) return OkStatus();
+  ASSIGN_OR_RETURN(view->bucket_device, OpenFile("/dev/fuse", O_RDWR));
+  if (mkdir(target.c_str(), 0755) != 0) return ErrnoStatus(errno, "mkdir for buckets");
+  // Without allow_other the job's user alone may look in.
+  const std::string options = fmt::format("fd={},rootmode=40000,user_id={},group_id={}",
+                                          view->bucket_device.get(), plan.host_uid, plan.host_uid);
+  if (mount("hodei-bucketfs", target.c_str(), "fuse.hodei", MS_NOSUID | MS_NODEV | MS_NOATIME,
+            options.c_str()) != 0) {
+    return ErrnoStatus(errno, "mount buckets");
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 std::vector<std::string> GpuNodes(const std::vector<std::string>& gpus) {
@@ -278,6 +293,9 @@ Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scr
   if (plan.host_uid != 0) {
     RETURN_IF_ERROR(GiveWritableMounts(plan));
     std::vector<Bind> sources = binds;
+    if (!plan.spec.api_socket_dir.empty()) {
+      ASSIGN_OR_RETURN(view.api_folder, OpenFile(plan.spec.api_socket_dir, O_PATH | O_DIRECTORY));
+    }
     Stage stage;
     RETURN_IF_ERROR(stage.Enter());
     RETURN_IF_ERROR(stage.Hold(binds));
@@ -288,6 +306,8 @@ Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scr
     }
     view.scratch = stage.root() + "/scratch";
     RETURN_IF_ERROR(PlaceScratch(plan, scratch_volume, view.scratch));
+    view.bucket_mount = stage.root() + "/buckets";
+    RETURN_IF_ERROR(MountBucketFiles(plan, view.bucket_mount, &view));
     etc = stage.root() + "/etc";
   } else {
     view.scratch = plan.scratch_path;
@@ -302,6 +322,9 @@ Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scr
   AddGpus(plan, &args);
   for (const Bind& bind : binds) {
     args.insert(args.end(), {bind.how, bind.host, bind.inside});
+  }
+  if (view.bucket_device) {
+    args.insert(args.end(), {"--bind", view.bucket_mount, kBucketFiles});
   }
   args.insert(args.end(), {"--chdir", "/"});
   return view;

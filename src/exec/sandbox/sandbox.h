@@ -3,6 +3,7 @@
 //
 //   /usr (read-only, with /bin /lib /sbin links), a minimal /etc, /proc, /dev of its own
 //   /work (scratch), /tmp (scratch), /dev/shm (memory, at most half of the replica's)
+//   /gcs (buckets as files, where the machine can), and
 //   /run/hodei (the API socket's folder), /.hodei/init, and the spec's mounts
 #pragma once
 
@@ -21,7 +22,10 @@ inline constexpr int kInsideUid = 1000;
 struct SandboxView {
   std::vector<std::string> bwrap_args;  // without program and command
   std::string scratch;                  // host path of the file system that backs /work; for statfs
-  UniqueFd scratch_root;                // keeps statfs possible whatever is mounted above
+  UniqueFd bucket_device;  // /dev/fuse, mounted at kBucketFiles; empty: buckets are no files
+  std::string bucket_mount;
+  UniqueFd api_folder;    // the spec's api_socket_dir, for who serves that device
+  UniqueFd scratch_root;  // keeps statfs possible whatever is mounted above
 };
 
 // As root: moves this process into a mount namespace of its own, places `scratch_volume`

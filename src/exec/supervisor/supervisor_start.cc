@@ -2,8 +2,6 @@
 // once or lost" true. State is durable before the word to go is given.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,6 +21,8 @@
 #include "exec/sandbox/cgroup.h"
 #include "exec/sandbox/network.h"
 #include "exec/sandbox/process_identity.h"
+#include "exec/supervisor/bucket_files.h"
+#include "exec/supervisor/rights.h"
 #include "exec/supervisor/supervisor.h"
 #include "sys/file.h"
 
@@ -61,22 +61,6 @@ void SetLimit(int which, rlim_t value) {
   limit.rlim_cur = value;
   limit.rlim_max = value;
   setrlimit(static_cast<__rlimit_resource>(which), &limit);
-}
-
-bool DropRights(uint32_t uid) {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  if (uid == 0) return true;
-  for (int cap = 0; cap <= 63; ++cap) {
-    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) break;
-    if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) return false;
-  }
-  if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
-      setresuid(uid, uid, uid) != 0) {
-    return false;
-  }
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[2] = {};
-  return syscall(SYS_capset, &header, none) == 0;
 }
 
 [[noreturn]] void Complain(const char* what) {
@@ -193,6 +177,13 @@ Status Supervisor::StartSandbox() {
                        BuildSandboxView(plan_, scratch_, dir_, HostsText(plan_), ResolvText(plan_)),
                        "file view");
   scratch_.Reset();
+  // Before bwrap, which looks at what it binds.
+  if (view_.bucket_device) {
+    RETURN_IF_ERROR_CTX(StartBucketFiles(plan_, view_), "files of buckets");
+    // Who serves the device must be the last to hold it: with it the mount ends.
+    view_.bucket_device.Reset();
+  }
+  view_.api_folder.Reset();
   SandboxEnds ends;
   RETURN_IF_ERROR(OpenEnds(&ends));
   bool joined = false;
