@@ -94,6 +94,8 @@ ClientEnvironment MakeClientEnvironment(const ClientEnvironmentInput& input) {
                  "API_ENDPOINT_OVERRIDE"};
   }
   add("GOOGLE_CLOUD_PROJECT", input.project);
+  // gcsfs would ask for the kind of each bucket by gRPC, at Google's own host, and wait for it.
+  add("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false");
   if (!input.tls_url.empty()) {
     // The gsutil inside the Cloud SDK would otherwise put gcloud's credential over the boto file's.
     add("CLOUDSDK_CORE_PASS_CREDENTIALS_TO_GSUTIL", "false");

@@ -19,6 +19,8 @@ std::map<std::string, std::string> JobVariables(const std::vector<std::string>& 
       {"CLOUDSDK_CORE_DISABLE_PROMPTS", "true"},
       // TensorFlow's own chatter on stderr would be ERROR entries of the job's log.
       {"TF_CPP_MIN_LOG_LEVEL", "1"},
+      // gcsfs would ask for the kind of each bucket by gRPC, at Google's own host, and wait for it.
+      {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false"},
       {"HODEI_OPTIONAL_MODULES", fmt::format("{}", fmt::join(left_out_modules, ","))},
   };
 }
