@@ -130,11 +130,8 @@ class Target:
         while True:
             try:
                 connection = socket.create_connection(("127.0.0.1", self.port))
-                connection.sendall(self.request)
-                head = connection.recv(65536)
-                while not head.endswith(b"}") and head:
-                    head += connection.recv(65536)
-                if b" 200 " in head.split(b"\r\n", 1)[0] + b" ":
+                connection.settimeout(START_SECONDS)
+                if self.ask(connection).startswith(b"HTTP/1.1 200 "):
                     return connection
                 connection.close()
             except OSError:
@@ -143,14 +140,21 @@ class Target:
                 raise RuntimeError("a server did not start")
             time.sleep(0.05)
 
+    def ask(self, connection):
+        connection.sendall(self.request)
+        answer = b""
+        while not answer.rstrip().endswith(b"}"):
+            piece = connection.recv(65536)
+            if not piece:
+                raise OSError("the server closed the connection")
+            answer += piece
+        return answer
+
     def cpu_per_request(self, count):
         connection = self.connect()
         before = cpu_us(self.process.pid)
         for _ in range(count):
-            connection.sendall(self.request)
-            answer = connection.recv(65536)
-            while not answer.rstrip().endswith(b"}"):
-                answer += connection.recv(65536)
+            self.ask(connection)
         used = cpu_us(self.process.pid) - before
         connection.close()
         return used / count
