@@ -30,7 +30,7 @@ Connection::Connection(ServerCore* core, IoThread* io, std::unique_ptr<Transport
       signal_timer_(io->context()),
       limits_{.head_bytes = core->options.head_limit_bytes,
               .target_bytes = core->options.target_limit_bytes,
-              .identity_of_nothing = !peer.socket_label.empty()},
+              .direct_client = !peer.socket_label.empty()},
       scanner_(limits_) {
   head_.peer = std::move(peer);
 }

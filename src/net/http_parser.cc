@@ -186,10 +186,11 @@ RequestFraming FinishRequest(RequestFraming framing, const HeadLimits& limits, c
                              int hosts, bool bad_expectation, RequestHead* head) {
   if (seen.error != nullptr) return Refuse(400, seen.error);
   const bool coded = seen.has_coding && !seen.identity;
-  if (seen.identity && (!limits.identity_of_nothing || seen.length != 0)) {
+  if (seen.identity && (!limits.direct_client || seen.length != 0)) {
     return Refuse(400, kNotChunked);
   }
-  if (seen.has_length && coded) {
+  const bool both = seen.has_length && coded;
+  if (both && !limits.direct_client) {
     return Refuse(400, "both Content-Length and Transfer-Encoding");
   }
   if (seen.has_coding && framing.http_1_0) return Refuse(400, "Transfer-Encoding in HTTP/1.0");
@@ -198,9 +199,11 @@ RequestFraming FinishRequest(RequestFraming framing, const HeadLimits& limits, c
   }
   if (bad_expectation) return Refuse(417, "only 100-continue can be expected");
   framing.keep_alive = framing.http_1_0 ? seen.keep_alive && !seen.close : !seen.close;
+  framing.keep_alive = framing.keep_alive && !both;
   framing.chunked = coded;
   framing.expect_continue = framing.expect_continue && !framing.http_1_0;
-  head->content_length = seen.length;
+  if (!coded) head->content_length = seen.length;
+  if (both) head->headers.Remove("Content-Length");
   head->has_body = framing.chunked || seen.length.value_or(0) > 0;
   return framing;
 }

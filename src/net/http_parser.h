@@ -20,9 +20,11 @@ struct HeadLimits {
   size_t head_bytes = 64 * 1024;    // everything up to and with the empty line; more: 431
   size_t target_bytes = 32 * 1024;  // more: 414
   size_t fields = 256;              // more: 431
-  // "Transfer-Encoding: identity" beside "Content-Length: 0" means nothing, as in RFC 2616: what
-  // TensorFlow sends. Not for connections that a proxy may have mixed up.
-  bool identity_of_nothing = false;
+  // No proxy can stand between us and the client, so what one could have read otherwise is taken
+  // for what it means. TensorFlow needs both: "Transfer-Encoding: identity" beside
+  // "Content-Length: 0" is no body (RFC 2616), and "chunked" overrides any Content-Length
+  // (RFC 9112, 6.3), after which the connection ends.
+  bool direct_client = false;
 };
 
 enum class ParseState { kNeedMore, kDone, kError };

@@ -178,9 +178,9 @@ TEST(ParseRequestHead, LimitsHoldExactlyAtTheLimit) {
   EXPECT_EQ(Parse(whole, &head, limits).http_status, 431);
 }
 
-TEST(ParseRequestHead, TheIdentityOfNothingIsNothingWhereItIsAllowed) {
+TEST(ParseRequestHead, TheIdentityOfNothingIsNothingFromADirectClient) {
   HeadLimits limits;
-  limits.identity_of_nothing = true;
+  limits.direct_client = true;
   RequestHead head;
   const std::string put = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: ";
   const RequestFraming framing =
@@ -188,13 +188,31 @@ TEST(ParseRequestHead, TheIdentityOfNothingIsNothingWhereItIsAllowed) {
   EXPECT_EQ(framing.http_status, 0);
   EXPECT_FALSE(framing.chunked);
   EXPECT_FALSE(head.has_body);
-  for (const char* rest :
-       {"identity\r\n\r\n", "identity\r\nContent-Length: 1\r\n\r\n",
-        "identity, chunked\r\nContent-Length: 0\r\n\r\n", "chunked\r\nContent-Length: 0\r\n\r\n",
-        "identity\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n",
-        "chunked\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n"}) {
+  for (const char* rest : {"identity\r\n\r\n", "identity\r\nContent-Length: 1\r\n\r\n",
+                           "identity, chunked\r\nContent-Length: 0\r\n\r\n",
+                           "identity\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n",
+                           "chunked\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n"}) {
     EXPECT_EQ(Parse(put + rest, &head, limits).http_status, 400) << rest;
   }
+}
+
+TEST(ParseRequestHead, ChunkedOverridesTheLengthFromADirectClient) {
+  HeadLimits limits;
+  limits.direct_client = true;
+  RequestHead head;
+  const std::string put =
+      "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: ";
+  const RequestFraming framing = Parse(put + "5\r\n\r\n", &head, limits);
+  EXPECT_EQ(framing.http_status, 0);
+  EXPECT_TRUE(framing.chunked);
+  EXPECT_FALSE(framing.keep_alive);
+  EXPECT_TRUE(head.has_body);
+  EXPECT_FALSE(head.content_length);
+  for (const char* rest : {"-1\r\n\r\n", "5\r\nContent-Length: 5\r\n\r\n",
+                           "5\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+    EXPECT_EQ(Parse(put + rest, &head, limits).http_status, 400) << rest;
+  }
+  EXPECT_EQ(Parse(put + "5\r\n\r\n", &head).http_status, 400) << "from anybody else";
 }
 
 TEST(HeadScanner, RefusesEndlessHeadsBeforeTheyEnd) {
