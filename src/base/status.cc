@@ -120,7 +120,7 @@ Status ErrnoStatus(int error, std::string_view what) {
     case EACCES:
     case EPERM: return PermissionDenied(std::move(message));
     case ENOSPC:
-    case EDQUOT:
+    case EDQUOT: return ResourceExhausted(std::move(message)).WithReason("diskFull");
     case EMFILE:
     case ENFILE:
     case ENOMEM: return ResourceExhausted(std::move(message));

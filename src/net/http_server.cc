@@ -72,7 +72,8 @@ class Server final : public HttpServer {
 };
 
 Server::Server(const ServerOptions& options, Application* application)
-    : pool_(std::make_unique<WorkerPool>(options.pool_threads, options.pool_queue_limit)),
+    : pool_(std::make_unique<WorkerPool>(static_cast<size_t>(std::max(1, options.pool_threads)),
+                                         options.pool_queue_limit)),
       core_(std::make_unique<ServerCore>(options, application, pool_.get())) {
   for (int i = 0; i < std::max(1, options.io_threads); ++i) {
     io_threads_.push_back(std::make_unique<IoThread>(core_.get()));
@@ -88,10 +89,13 @@ TlsContext Server::tls_context() {
 
 std::shared_ptr<Listener> Server::AddListener(UniqueFd fd, const std::string& label,
                                               TlsSource tls) {
-  return std::make_shared<Listener>(acceptor(), std::move(fd), label,
-                                    [this, tls = std::move(tls)](UniqueFd accepted, Peer peer) {
-                                      Accept(std::move(accepted), std::move(peer), tls);
-                                    });
+  const bool has_tls = tls != nullptr;
+  return std::make_shared<Listener>(
+      acceptor(), std::move(fd), label,
+      [this, tls = std::move(tls)](UniqueFd accepted, Peer peer) {
+        Accept(std::move(accepted), std::move(peer), tls);
+      },
+      [this, has_tls](UniqueFd refused) { Refuse(std::move(refused), has_tls); });
 }
 
 Result<uint16_t> Server::ListenTcp(const std::string& address, uint16_t port) {

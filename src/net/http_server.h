@@ -64,7 +64,8 @@ std::unique_ptr<RequestHandler> CollectBody(size_t limit_bytes, RequestHandler::
 
 struct ServerOptions {
   int io_threads = 1;
-  int pool_threads = 16;
+  // Calls that may block at once. A thread is made when all others are busy.
+  int pool_threads = 96;
   size_t head_limit_bytes = 64 * 1024;    // more: 431
   size_t target_limit_bytes = 32 * 1024;  // more: 414
   size_t body_piece_bytes = 256 * 1024;

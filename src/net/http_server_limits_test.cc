@@ -1,7 +1,10 @@
 // What a slow, greedy or vanishing peer gets, and what the others notice of it: nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -12,6 +15,7 @@
 #include "net/http_server.h"
 #include "net/testing/function_application.h"
 #include "net/testing/raw_connection.h"
+#include "sys/unique_fd.h"
 
 namespace hodei::net {
 namespace {
@@ -172,6 +176,53 @@ TEST(HttpServerLimits, ConnectionOverTheLimitIsTold503) {
     served = IsServed(&fourth);
   }
   EXPECT_TRUE(served);
+}
+
+// Takes every descriptor that the process may still have, until it dies.
+class DescriptorFamine {
+ public:
+  DescriptorFamine() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit low = before_;
+    low.rlim_cur = 256;
+    setrlimit(RLIMIT_NOFILE, &low);
+    while (true) {
+      UniqueFd taken(dup(STDERR_FILENO));
+      if (!taken) break;
+      taken_.push_back(std::move(taken));
+    }
+  }
+  ~DescriptorFamine() {
+    taken_.clear();
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<UniqueFd> taken_;
+};
+
+// Fault F11.
+TEST(HttpServerLimits, OutOfDescriptorsANewPeerIsTold503AndTheOldOnesAreServed) {
+  TestServer server(Hello);
+  RawConnection first(server.port());
+  ASSERT_TRUE(IsServed(&first));
+  UniqueFd late(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(server.port());
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  {
+    const DescriptorFamine famine;
+    ASSERT_EQ(connect(late.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    std::string answer(4096, '\0');
+    const ssize_t n = recv(late.get(), answer.data(), answer.size(), 0);
+    answer.resize(n > 0 ? static_cast<size_t>(n) : 0);
+    EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: 1\r\n")));
+    EXPECT_TRUE(IsServed(&first));
+  }
+  RawConnection after(server.port());
+  EXPECT_TRUE(IsServed(&after));
 }
 
 TEST(HttpServerLimits, RequestOverThePoolsQueueIsTold503AndKeepsItsConnection) {

@@ -64,6 +64,8 @@ std::string PeerAddress(const sockaddr_storage& storage) {
   return "unix";
 }
 
+UniqueFd TakeSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
 }  // namespace
 
 Result<UniqueFd> ListenOnTcp(const std::string& address, uint16_t* port) {
@@ -106,12 +108,15 @@ Result<UniqueFd> ListenOnUnix(const std::string& path, mode_t mode) {
   return fd;
 }
 
-Listener::Listener(IoThread* io, UniqueFd socket, std::string label, Accepted accepted)
+Listener::Listener(IoThread* io, UniqueFd socket, std::string label, Accepted accepted,
+                   Refused refused)
     : io_(io),
       socket_(io->context(), socket.Release()),
       pause_(io->context()),
       label_(std::move(label)),
-      accepted_(std::move(accepted)) {}
+      accepted_(std::move(accepted)),
+      refused_(std::move(refused)),
+      spare_(TakeSpare()) {}
 
 void Listener::Start() { Wait(); }
 
@@ -137,6 +142,7 @@ void Listener::AcceptAll() {
                         SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
       if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
+      if (errno == EMFILE || errno == ENFILE) RefuseOne();
       if (errno != EAGAIN) return Pause();
       break;
     }
@@ -152,7 +158,17 @@ void Listener::AcceptAll() {
   Wait();
 }
 
-// Out of descriptors or memory: the waiting peers stay in the backlog until some are free again.
+// A peer that waits in the backlog would learn nothing until somebody else leaves.
+void Listener::RefuseOne() {
+  spare_.Reset();
+  UniqueFd fd(accept4(socket_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (fd) refused_(std::move(fd));
+  fd.Reset();
+  spare_ = TakeSpare();
+  errno = EMFILE;
+}
+
+// Out of descriptors or memory: the further peers stay in the backlog for a moment.
 void Listener::Pause() {
   pause_.expires_after(kDescriptorPause);
   pause_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {

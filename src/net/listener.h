@@ -27,7 +27,10 @@ class Listener : public std::enable_shared_from_this<Listener> {
  public:
   // Called for every connection, on `io`'s thread. `peer` has the address and the label.
   using Accepted = std::function<void(UniqueFd, Peer)>;
-  Listener(IoThread* io, UniqueFd socket, std::string label, Accepted accepted);
+  // Called for one connection at a time while the process has no descriptor left (fault F11): its
+  // peer is told so and let go.
+  using Refused = std::function<void(UniqueFd)>;
+  Listener(IoThread* io, UniqueFd socket, std::string label, Accepted accepted, Refused refused);
 
   void Start();
   // Closes the socket; nothing is accepted afterwards.
@@ -38,12 +41,16 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void Wait();
   void AcceptAll();
   void Pause();
+  void RefuseOne();
 
   IoThread* const io_;
   boost::asio::posix::stream_descriptor socket_;
   boost::asio::steady_timer pause_;
   const std::string label_;
   const Accepted accepted_;
+  const Refused refused_;
+  // Given up for the moment that one peer is told, and taken again.
+  UniqueFd spare_;
 };
 
 }  // namespace hodei::net

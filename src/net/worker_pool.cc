@@ -2,16 +2,30 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace hodei::net {
 
-WorkerPool::WorkerPool(int threads, size_t queue_limit) : queue_limit_(queue_limit) {
+// What a server always has, so that one which is out of threads later still answers.
+constexpr size_t kFirstThreads = 4;
+
+WorkerPool::WorkerPool(size_t thread_limit, size_t queue_limit)
+    : thread_limit_(std::max<size_t>(1, thread_limit)), queue_limit_(queue_limit) {
   sem_init(&tasks_, 0, 0);
-  for (int i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { Run(); });
-    pthread_setname_np(threads_.back().native_handle(), "http-pool");
-  }
+  const std::lock_guard lock(mutex_);
+  while (threads_.size() < std::min(kFirstThreads, thread_limit_)) AddThread();
+}
+
+void WorkerPool::AddThread() {
+  threads_.emplace_back([this] { Run(); });
+  pthread_setname_np(threads_.back().native_handle(), "http-pool");
+}
+
+size_t WorkerPool::threads() const {
+  const std::lock_guard lock(mutex_);
+  return threads_.size();
 }
 
 WorkerPool::~WorkerPool() {
@@ -22,14 +36,22 @@ WorkerPool::~WorkerPool() {
 
 bool WorkerPool::Full() const {
   const std::lock_guard lock(mutex_);
-  // Tasks that idle threads are about to take are not waiting.
-  return queue_.size() >= queue_limit_ + idle_;
+  // Tasks that a thread is about to take are not waiting.
+  return queue_.size() >= queue_limit_ + idle_ + (thread_limit_ - threads_.size());
 }
 
 void WorkerPool::Submit(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(task));
+    // A thread counts as idle until it has taken its task.
+    if (queue_.size() > idle_ && threads_.size() < thread_limit_) {
+      try {
+        AddThread();
+      } catch (const std::system_error&) {
+        // Out of threads for now: those that are there take it later.
+      }
+    }
   }
   sem_post(&tasks_);
 }

@@ -47,11 +47,14 @@ net::HttpResponse Application::TransportError(int http_status, const std::string
   return wire::rest::ErrorResponse(http_status, message, true);
 }
 
-Surface HealthSurface() {
+Surface HealthSurface(const Health* health) {
   return {[](const net::RequestHead& head) { return head.path() == "/healthz"; },
-          [](const net::RequestHead& head) {
+          [health](const net::RequestHead& head) {
             if (head.method != "GET" && head.method != "HEAD") {
               return Answer(wire::rest::ErrorResponse(405, "Use GET.", true));
+            }
+            if (!health->problem().empty()) {
+              return Answer(net::TextResponse(503, "text/plain; charset=utf-8", "degraded\n"));
             }
             return Answer(net::TextResponse(200, "text/plain; charset=utf-8", "ok\n"));
           }};

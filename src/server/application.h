@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "net/http_server.h"
+#include "server/health.h"
 
 namespace hodei::server {
 
@@ -27,8 +28,9 @@ class Application : public net::Application {
   const std::vector<Surface> surfaces_;
 };
 
-// GET /healthz: the one route without a credential. It says "ok" and nothing about the server.
-Surface HealthSurface();
+// GET /healthz: the one route without a credential. It says "ok" and nothing about the server, or,
+// with 503, "degraded": why stands in the server's own log.
+Surface HealthSurface(const Health* health);
 
 // A handler that ignores the body and answers `response`.
 std::unique_ptr<net::RequestHandler> Answer(net::HttpResponse response);

@@ -45,22 +45,35 @@ void RaiseFileLimit() {
   }
 }
 
-// Blocks the signals that end the server in every thread, so that main can wait for them.
-sigset_t BlockEndSignals() {
+// Blocks the signals that speak to the server in every thread, so that main can wait for them.
+sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signals;
+}
+
+// SIGHUP (fault F28): the configuration and the certificates are read again. What is bad changes
+// nothing. Of the configuration, server.public_names takes effect; the rest waits for a restart.
+void Reload(const Options& options, Server* server) {
+  const Result<Config> config = LoadConfig(options.config_file);
+  const Status status = config.ok() ? server->ReloadCertificates(*config) : config.status();
+  if (status.ok()) {
+    spdlog::info("certificates reloaded; other settings take effect with a restart");
+  } else {
+    spdlog::error("reload: {}; everything stays as it was", status.message());
+  }
 }
 
 int Run(const Options& options) {
   const Result<Config> config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status());
   if (const Status exposed = CheckExposure(options); !exposed.ok()) return Fail(exposed);
-  const sigset_t signals = BlockEndSignals();
+  const sigset_t signals = BlockSignals();
   RaiseFileLimit();
   umask(022);  // modes are said where files are made; sandboxes must read what is made for them
   Result<std::unique_ptr<Server>> server = Server::Start(options, *config);
@@ -70,7 +83,7 @@ int Run(const Options& options) {
   fmt::print("listening on {}\n", (*server)->url());
   std::fflush(stdout);
   int received = 0;
-  sigwait(&signals, &received);
+  while (sigwait(&signals, &received) == 0 && received == SIGHUP) Reload(options, server->get());
   spdlog::info("stopping; running jobs go on");
   (*server)->Stop();
   return 0;

@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <future>
+
 #include "base/clock.h"
 #include "base/random_id.h"
 #include "base/secret.h"
@@ -25,6 +27,7 @@
 #include "server/training.h"
 #include "store/log/log_store.h"
 #include "store/meta/meta_store.h"
+#include "store/meta/sqlite_meta_store.h"
 #include "store/object/object_store.h"
 #include "sys/file.h"
 
@@ -53,20 +56,24 @@ class RealServer : public Server {
   std::string url() const override { return url_; }
   std::string tls_url() const override { return tls_url_; }
   std::vector<std::string> notices() const override { return notices_; }
+  Status ReloadCertificates(const Config& config) override;
   void Stop() override;
 
  private:
+  Result<net::Certificates> Certificates(const Config& config) const;
   Status OpenStores(const Options& options);
   Status Listen(const Options& options, const Config& config);
   Result<std::string> KeptKey(const std::string& name) const;
   Status OpenPageTokens();
   Status OpenJobNames();
+  void StartOwnerKey(const Options& options);
   Status OpenAccess(const Options& options);
   Status WriteServerFile(const Options& options) const;
   std::string UrlOf(const HostPort& address, uint16_t port, std::string_view scheme) const;
 
   const Clock& clock_ = SystemClock();
   // In dependency order: what is below uses what is above.
+  Health health_;
   DataFolder data_;
   std::unique_ptr<store::MetaStore> meta_;
   std::unique_ptr<store::ObjectStore> objects_;
@@ -89,21 +96,32 @@ class RealServer : public Server {
   std::string tls_url_;
   std::vector<std::string> notices_;
   bool stopped_ = false;
+  // The pair of the owner's first key, while it is being made.
+  std::future<Result<access::RsaKeyPair>> owner_pair_;
+  // Writes the key file of a server that asks for no credential. Last: it uses what is above.
+  std::future<void> owner_key_;
 };
 
 Status RealServer::OpenStores(const Options& options) {
   if (options.ephemeral) {
+    SkipDiskSyncs();
     data_.temporary = std::make_unique<TemporaryDirectory>();
     data_.path = data_.temporary->path() + "/data";
   } else {
     data_.path = options.data_dir;
   }
   RETURN_IF_ERROR_CTX(MakeDirectories(data_.path, 0700), "make the data folder");
+  StartOwnerKey(options);
   if (options.ephemeral) {
     meta_ = store::MakeMemoryMetaStore();
     objects_ = store::MakeMemoryObjectStore(&clock_);
   } else {
-    ASSIGN_OR_RETURN(meta_, store::OpenSqliteMetaStore(data_.path + "/meta.db"));
+    ASSIGN_OR_RETURN(
+        meta_, store::OpenSqliteMetaStore(store::SqliteMetaStoreOptions{
+                   .path = data_.path + "/meta.db", .on_degraded = [this](const Status& status) {
+                     spdlog::error("{}", status.message());
+                     health_.Degrade(status);
+                   }}));
     ASSIGN_OR_RETURN(objects_, store::OpenLocalObjectStore(
                                    {.directory = data_.path + "/objects", .clock = &clock_}));
   }
@@ -136,6 +154,10 @@ std::string RealServer::UrlOf(const HostPort& address, uint16_t port,
   return fmt::format("{}://{}{}{}:{}", scheme, v6 ? "[" : "", address.host, v6 ? "]" : "", port);
 }
 
+Result<net::Certificates> RealServer::Certificates(const Config& config) const {
+  return net::EnsureCertificates(data_.path + "/tls", PublicNames(config), clock_);
+}
+
 Status RealServer::Listen(const Options& options, const Config& config) {
   net::ServerOptions server_options;
   if (config.server().pool_threads() > 0) {
@@ -151,8 +173,7 @@ Status RealServer::Listen(const Options& options, const Config& config) {
   if (!port.ok()) return in_use(port.status(), options.listen, "--listen");
   url_ = UrlOf(options.listen, *port, "http");
   if (options.no_tls) return OkStatus();
-  ASSIGN_OR_RETURN(const net::Certificates certificates,
-                   net::EnsureCertificates(data_.path + "/tls", PublicNames(config), clock_));
+  ASSIGN_OR_RETURN(const net::Certificates certificates, Certificates(config));
   port = http_->ListenTls(options.listen_tls.host, options.listen_tls.port, certificates.server);
   if (!port.ok()) return in_use(port.status(), options.listen_tls, "--listen-tls");
   tls_url_ = UrlOf(options.listen_tls, *port, "https");
@@ -176,12 +197,25 @@ Status RealServer::OpenJobNames() {
   return OkStatus();
 }
 
+// An RSA key takes longer than all the rest of a first start: it is made beside it.
+void RealServer::StartOwnerKey(const Options& options) {
+  if (options.auth_none || FileExists(data_.path + "/credentials/owner.json")) return;
+  owner_pair_ = std::async(std::launch::async, access::GenerateRsaKey);
+}
+
 // After Listen(): the key file names the URL that clients reach.
 Status RealServer::OpenAccess(const Options& options) {
-  ASSIGN_OR_RETURN(
-      const access::OwnerFiles owner,
-      access::EnsureOwner({.data_dir = data_.path, .server_url = url_}, meta_.get(), clock_));
+  access::OwnerOptions owner_options{
+      .data_dir = data_.path, .server_url = url_, .key_later = options.auth_none};
+  if (owner_pair_.valid()) owner_options.key_pair = [this] { return owner_pair_.get(); };
+  ASSIGN_OR_RETURN(const access::OwnerFiles owner,
+                   access::EnsureOwner(owner_options, meta_.get(), clock_));
   if (options.auth_none) {
+    // Nobody needs the key to get in, so nobody waits for it.
+    owner_key_ = std::async(std::launch::async, [this, owner_options] {
+      const Status made = access::EnsureOwnerKey(owner_options, meta_.get(), clock_);
+      if (!made.ok()) spdlog::warn("{}", made.message());
+    });
     notices_.push_back("emulator mode: no credential is asked for, on loopback only (--auth none)");
   } else {
     notices_.push_back(fmt::format("credentials: {} and {}", owner.key_path, owner.token_path));
@@ -237,7 +271,8 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                                          .page_tokens = page_tokens_.get(),
                                                          .job_tokens = job_tokens_.get(),
                                                          .clock = &clock_,
-                                                         .public_names = PublicNames(config)});
+                                                         .public_names = PublicNames(config),
+                                                         .health = &health_});
   application_ = std::make_unique<Application>(surfaces_->All());
   RETURN_IF_ERROR(Listen(options, config));
   RETURN_IF_ERROR(OpenAccess(options));
@@ -250,6 +285,12 @@ Status RealServer::Init(const Options& options, const Config& config) {
   training_->StartReconciling();
   object_reconciler_->Start();
   return OkStatus();
+}
+
+Status RealServer::ReloadCertificates(const Config& config) {
+  if (tls_url_.empty()) return OkStatus();
+  ASSIGN_OR_RETURN(const net::Certificates certificates, Certificates(config));
+  return http_->ReloadTls(certificates.server);
 }
 
 void RealServer::Stop() {

@@ -22,6 +22,9 @@ class Server {
   virtual std::string tls_url() const = 0;  // empty with --no-tls
   // Sentences about this machine and this start, for the terminal: the sandbox's tier, warnings.
   virtual std::vector<std::string> notices() const = 0;
+  // New handshakes get the certificate that `config` asks for, made or read anew; open connections
+  // stay. On an error the old one stays.
+  virtual Status ReloadCertificates(const Config& config) = 0;
   // Finishes running requests; jobs go on without us.
   virtual void Stop() = 0;
 };

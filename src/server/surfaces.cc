@@ -206,7 +206,8 @@ bool IsStorageHost(const net::RequestHead& head) {
 
 struct Surfaces::Wired {
   explicit Wired(const Parts& parts)
-      : tokens(parts.meta, parts.clock),
+      : health(parts.health),
+        tokens(parts.meta, parts.clock),
         projects(parts.meta, parts.clock, parts.authorizer),
         policies(parts.meta, parts.authorizer),
         accounts(parts.meta, parts.clock, parts.authorizer,
@@ -242,6 +243,7 @@ struct Surfaces::Wired {
     BindLogging(&logging, &transcoder);
   }
 
+  const Health* health;
   service::TokenService tokens;
   service::ProjectService projects;
   service::PolicyService policies;
@@ -267,7 +269,7 @@ std::vector<Surface> Surfaces::All() const {
       {wire::metadata::MetadataApi::Owns,
        [w](const net::RequestHead& head) { return w->metadata.Start(head); }},
       {IsStorageHost, [w](const net::RequestHead& head) { return w->gcs.Start(head); }},
-      HealthSurface(),
+      HealthSurface(w->health),
       {[](const net::RequestHead& head) { return service::TokenService::Owns(head.path()); },
        [w](const net::RequestHead& head) { return w->tokens.Start(head); }},
       {wire::rest::FollowApi::Owns,

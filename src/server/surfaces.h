@@ -35,6 +35,7 @@ class Surfaces {
     const Clock* clock = nullptr;
     // Below these, and below Cloud Storage's own name, buckets have hosts of their own.
     std::vector<std::string> public_names;
+    const Health* health = nullptr;
   };
   // None of the parts is owned.
   explicit Surfaces(const Parts& parts);

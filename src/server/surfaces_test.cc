@@ -46,7 +46,8 @@ class SurfacesTest : public ::testing::Test {
                                                            .training = &training_,
                                                            .serving = serving_.get(),
                                                            .page_tokens = &page_tokens_,
-                                                           .clock = &clock_});
+                                                           .clock = &clock_,
+                                                           .health = &health_});
   }
 
   TemporaryDirectory dir_;
@@ -54,6 +55,7 @@ class SurfacesTest : public ::testing::Test {
   std::unique_ptr<store::MetaStore> meta_ = store::MakeMemoryMetaStore();
   std::unique_ptr<store::ObjectStore> objects_ = store::MakeMemoryObjectStore(&clock_);
   std::unique_ptr<store::LogStore> logs_;
+  Health health_;
   access::testing::FakeAuthenticator authenticator_;
   access::testing::FakeAuthorizer authorizer_;
   wire::PageTokens page_tokens_{Secret("0123456789abcdef")};

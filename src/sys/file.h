@@ -18,6 +18,9 @@ Result<std::string> ReadFile(const std::string& path, size_t limit_bytes = 64 <<
 // Replaces `path` so that after success the new bytes survive power loss, and after a failure or a
 // crash the old ones do: write a temporary file beside it, fsync, rename, fsync the directory.
 Status WriteFileDurably(const std::string& path, std::string_view bytes, mode_t mode = 0600);
+// From now on nothing that this process writes through this file waits for the disk: for a server
+// whose folder goes away with it. Before other threads start.
+void SkipDiskSyncs();
 // Creates every missing folder of `path` with `mode`; fine when it exists.
 Status MakeDirectories(const std::string& path, mode_t mode = 0700);
 // fsync of the folder, which makes names created or removed in it durable.

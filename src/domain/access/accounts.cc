@@ -68,6 +68,10 @@ NewAccount MakeServiceAccount(std::string_view account_id, std::string_view proj
 
 Result<NewKey> MakeKey(const Account& account, WallTime now) {
   ASSIGN_OR_RETURN(RsaKeyPair pair, GenerateRsaKey());
+  return MakeKey(account, now, std::move(pair));
+}
+
+NewKey MakeKey(const Account& account, WallTime now, RsaKeyPair pair) {
   NewKey made;
   made.private_key_pem = std::move(pair.private_key_pem);
   made.key.set_email(account.email());

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/status.h"
+#include "domain/access/rsa_key.h"
 #include "hodei/access/records.pb.h"
 #include "store/meta/meta_store.h"
 
@@ -38,6 +39,8 @@ struct NewKey {
   store::Write write;
 };
 Result<NewKey> MakeKey(const Account& account, WallTime now);
+// The same around a pair that was made before.
+NewKey MakeKey(const Account& account, WallTime now, RsaKeyPair pair);
 
 class Accounts {
  public:

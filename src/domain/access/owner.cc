@@ -55,9 +55,16 @@ class OwnerSetup {
     }
     RETURN_IF_ERROR_CTX(EnsureProject(), "make the first project");
     RETURN_IF_ERROR(LoadRecords());
-    RETURN_IF_ERROR_CTX(EnsureKeyFile(), "make the owner's key file");
+    if (!options_.key_later) {
+      RETURN_IF_ERROR_CTX(EnsureKeyFile(), "make the owner's key file");
+    }
     RETURN_IF_ERROR_CTX(EnsureTokenFile(), "make the owner's token file");
     return files_;
+  }
+
+  Status RunKeyFile() {
+    RETURN_IF_ERROR(LoadRecords());
+    return Annotate(EnsureKeyFile(), "make the owner's key file");
   }
 
  private:
@@ -105,7 +112,9 @@ class OwnerSetup {
       Result<KeyFile> file = ParseKeyFile(*text);
       if (file.ok() && KeyIsLive(*file)) return RefreshUrl(*std::move(file));
     }
-    ASSIGN_OR_RETURN(NewKey key, MakeKey(account_, now_));
+    Result<RsaKeyPair> pair = options_.key_pair ? options_.key_pair() : GenerateRsaKey();
+    RETURN_IF_ERROR(pair.status());
+    const NewKey key = MakeKey(account_, now_, *std::move(pair));
     const std::string old_name = std::exchange(*credentials_.mutable_key_name(), key.name);
     RETURN_IF_ERROR(Replace(kAccountKeyKind, old_name, {key.write}));
     HODEI_FAILPOINT("access.owner.key_committed");
@@ -169,6 +178,10 @@ class OwnerSetup {
 Result<OwnerFiles> EnsureOwner(const OwnerOptions& options, store::MetaStore* store,
                                const Clock& clock) {
   return OwnerSetup(options, store, clock).Run();
+}
+
+Status EnsureOwnerKey(const OwnerOptions& options, store::MetaStore* store, const Clock& clock) {
+  return OwnerSetup(options, store, clock).RunKeyFile();
 }
 
 }  // namespace hodei::access

@@ -2,10 +2,12 @@
 // that let the person who started the server in.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "domain/access/rsa_key.h"
 #include "store/meta/meta_store.h"
 
 namespace hodei::access {
@@ -17,6 +19,11 @@ struct OwnerOptions {
   // Where clients reach this server now: "http://127.0.0.1:8080".
   std::string server_url;
   std::string project_id = "hodei-local";
+  // Gives the pair of a new key file; GenerateRsaKey() when empty. For a start that made the pair
+  // beside its other work.
+  std::function<Result<RsaKeyPair>()> key_pair;
+  // Leaves the key file to EnsureOwnerKey(): for a server that asks for no credential.
+  bool key_later = false;
 };
 
 struct OwnerFiles {
@@ -31,5 +38,7 @@ struct OwnerFiles {
 // FAILED_PRECONDITION, saying what to do, when others could read the files.
 Result<OwnerFiles> EnsureOwner(const OwnerOptions& options, store::MetaStore* store,
                                const Clock& clock);
+// The key file alone, after EnsureOwner(); not at the same time as it.
+Status EnsureOwnerKey(const OwnerOptions& options, store::MetaStore* store, const Clock& clock);
 
 }  // namespace hodei::access

@@ -42,6 +42,21 @@ class OwnerTest : public ::testing::Test {
   std::unique_ptr<store::MetaStore> store_ = store::MakeMemoryMetaStore();
 };
 
+TEST_F(OwnerTest, TheKeyFileMayComeLater) {
+  ASSERT_OK_AND_ASSIGN(RsaKeyPair pair, GenerateRsaKey());
+  const std::string public_key = pair.public_key_pem;
+  const OwnerOptions options{.data_dir = folder_.path(),
+                             .server_url = "http://127.0.0.1:8080",
+                             .key_pair = [&]() -> Result<RsaKeyPair> { return std::move(pair); },
+                             .key_later = true};
+  ASSERT_OK_AND_ASSIGN(const OwnerFiles files, EnsureOwner(options, store_.get(), clock_));
+  EXPECT_TRUE(FileExists(files.token_path));
+  EXPECT_FALSE(FileExists(files.key_path));
+  ASSERT_THAT(EnsureOwnerKey(options, store_.get(), clock_), IsOk());
+  ASSERT_OK_AND_ASSIGN(const KeyFile key, ParseKeyFile(Text(files.key_path)));
+  EXPECT_EQ(PublicHalf(key.private_key_pem).value_or(""), public_key);
+}
+
 TEST_F(OwnerTest, FirstStartMakesProjectAccountAndFiles) {
   ASSERT_OK_AND_ASSIGN(const OwnerFiles files, Ensure());
   EXPECT_EQ(files.key_path, folder_.path() + "/credentials/owner.json");

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/failpoint.h"
 #include "base/testing/status_matchers.h"
 #include "store/meta/sqlite_schema.h"
 #include "store/meta/testing/meta_store_conformance.h"
@@ -279,7 +280,62 @@ TEST_F(SqliteMetaStoreTest, FullDiskIsAnErrorThatPassesWithoutRestart) {
     return store.ok() && (*store)->Get("job", "after").ok() &&
            (*store)->Get("job", "job" + std::to_string(stored - 1)).ok();
   };
-  if (!RunOnSmallDisk(folder_.path(), "size=5m", body)) GTEST_SKIP() << "mounting is not allowed";
+  if (!RunOnSmallDisk(folder_.path(), "size=9m", body)) GTEST_SKIP() << "mounting is not allowed";
+}
+
+// Fault F10: what is under way ends in the space that was kept for it.
+TEST_F(SqliteMetaStoreTest, OnAFullDiskStateChangesFindRoomAndNewRecordsDoNot) {
+  const auto body = [this] {
+    Result<std::unique_ptr<MetaStore>> opened = Open();
+    if (!opened.ok()) return false;
+    MetaStore* const store = opened->get();
+    if (!Put(store, "job", std::string(1000, 'q')).ok()) return false;
+    // Fill the disk to the last byte.
+    const std::string ballast = folder_.path() + "/ballast";
+    const UniqueFd fd(open(ballast.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    while (WriteAll(fd.get(), std::string(4096, 'b')).ok()) {
+    }
+    Status status;
+    for (int i = 0; i < 100 && status.ok(); ++i) {
+      status = Put(store, "new" + std::to_string(i), std::string(20'000, 'v'));
+    }
+    if (status.code() != Code::kResourceExhausted || status.reason() != "diskFull") return false;
+    for (int i = 0; i < 20; ++i) {
+      const Result<Record> now = store->Get("job", "job");
+      if (!now.ok()) return false;
+      const Write change{Write::Op::kPut, "job", "job", std::string(1000, 'r'), now->revision};
+      if (!store->Commit({change}).ok()) return false;
+    }
+    if (Put(store, "more", "v").ok()) return false;
+    if (unlink(ballast.c_str()) != 0 || ftruncate(fd.get(), 0) != 0) return false;
+    return Put(store, "more", "v").ok() && FileExists(path() + ".reserve");
+  };
+  if (!RunOnSmallDisk(folder_.path(), "size=9m", body)) GTEST_SKIP() << "mounting is not allowed";
+}
+
+// Fault F9: what was not synced is not acknowledged, and nothing is from then on.
+TEST_F(SqliteMetaStoreTest, AFailedSyncIsNeverAcknowledgedAndEndsWriting) {
+  std::vector<Status> reports;
+  SqliteMetaStoreOptions options{.path = path()};
+  options.on_degraded = [&](const Status& status) { reports.push_back(status); };
+  {
+    ASSERT_OK_AND_ASSIGN(auto store, OpenSqliteMetaStore(options));
+    ASSERT_THAT(Put(store.get(), "before", "1"), IsOk());
+    setenv("HODEI_FAILPOINTS", "meta.commit.sync=error:EIO@1", 1);
+    ArmFailpointsFromEnvironment();
+    EXPECT_FALSE(Put(store.get(), "lost", "1").ok());
+    setenv("HODEI_FAILPOINTS", "meta.commit.sync=delay:0", 1);
+    ArmFailpointsFromEnvironment();
+    EXPECT_THAT(Put(store.get(), "after", "1"),
+                StatusIs(Code::kUnavailable, HasSubstr("check the disk first")));
+    EXPECT_THAT(store->Get("job", "before"), IsOk());
+    EXPECT_THAT(store->Get("job", "lost"), StatusIs(Code::kNotFound));
+    EXPECT_EQ(reports.size(), 1u);
+  }
+  ASSERT_OK_AND_ASSIGN(auto store, OpenSqliteMetaStore(options));
+  EXPECT_THAT(store->Get("job", "before"), IsOk());
+  EXPECT_THAT(store->Get("job", "lost"), StatusIs(Code::kNotFound));
+  EXPECT_THAT(Put(store.get(), "after", "1"), IsOk());
 }
 
 // The child acknowledges every commit over a pipe and is killed at a random moment; what was

@@ -11,8 +11,8 @@
 
 #include "base/status.h"
 #include "store/meta/meta_store.h"
-#include "store/sqlite/sqlite_database.h"
 #include "store/meta/sqlite_meta_store.h"
+#include "store/sqlite/sqlite_database.h"
 
 namespace hodei::store {
 

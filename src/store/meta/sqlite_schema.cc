@@ -54,6 +54,15 @@ Status ApplyMigration(SqliteDatabase* database, int version) {
   return status;
 }
 
+Status CheckSchemaVersion(SqliteDatabase* database, const std::string& path) {
+  ASSIGN_OR_RETURN(const int64_t applied, AppliedVersion(database));
+  if (applied <= SchemaVersion()) return OkStatus();
+  return FailedPrecondition(fmt::format(
+      "the database '{}' was written by a newer Hodei (schema {}, this program knows {}); start "
+      "that version, or restore a backup that this one made",
+      path, applied, SchemaVersion()));
+}
+
 }  // namespace
 
 int SchemaVersion() { return static_cast<int>(kMigrations.size()); }
@@ -62,13 +71,8 @@ Status MigrateSchema(SqliteDatabase* database, const std::string& path) {
   RETURN_IF_ERROR(
       database->Execute("CREATE TABLE IF NOT EXISTS schema_migrations ("
                         "version INTEGER PRIMARY KEY, applied TEXT NOT NULL)"));
+  RETURN_IF_ERROR(CheckSchemaVersion(database, path));
   ASSIGN_OR_RETURN(const int64_t applied, AppliedVersion(database));
-  if (applied > SchemaVersion()) {
-    return FailedPrecondition(fmt::format(
-        "the database '{}' was written by a newer Hodei (schema {}, this program knows {}); start "
-        "that version, or restore a backup that this one made",
-        path, applied, SchemaVersion()));
-  }
   for (int version = static_cast<int>(applied) + 1; version <= SchemaVersion(); ++version) {
     RETURN_IF_ERROR_CTX(ApplyMigration(database, version),
                         fmt::format("migrate '{}' to schema {}", path, version));

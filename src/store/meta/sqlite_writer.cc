@@ -1,5 +1,8 @@
 #include "store/meta/sqlite_writer.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "base/failpoint.h"
@@ -7,6 +10,19 @@
 #include "store/meta/write_rules.h"
 
 namespace hodei::store {
+namespace {
+
+bool IsDiskFull(const Status& status) { return status.reason() == kDiskFullReason; }
+bool IsDiskFailure(const Status& status) { return status.reason() == kDiskFailedReason; }
+
+// Whether no write of it makes a record: such a commit brings something to its end.
+bool ChangesWhatIsThere(const std::vector<Write>& writes) {
+  return std::all_of(writes.begin(), writes.end(), [](const Write& write) {
+    return write.op == Write::Op::kDelete || write.expected_revision.value_or(0) != 0;
+  });
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SqliteWriter>> SqliteWriter::Start(const SqliteMetaStoreOptions& options,
                                                           std::unique_ptr<SqliteDatabase> database,
@@ -86,11 +102,13 @@ void SqliteWriter::Run() {
 }
 
 void SqliteWriter::CommitBatch(const std::vector<Pending*>& batch) {
-  const int64_t revision_before = last_revision_;
-  const Status status = RunTransaction(batch);
+  Status status = degraded_;
+  // Without its reserve the disk is as good as full.
+  if (status.ok()) status = HoldReserve();
+  if (status.ok()) status = TryBatch(batch);
+  if (IsDiskFull(status)) status = SpendReserve(batch, status);
+  if (IsDiskFailure(status)) Degrade(status);
   if (!status.ok()) {
-    if (database_->in_transaction()) (void)rollback_->Run();
-    last_revision_ = revision_before;
     // Also those whose precondition failed: what they were judged against did not happen.
     for (Pending* pending : batch) pending->outcome = status;
   }
@@ -105,6 +123,50 @@ void SqliteWriter::CommitBatch(const std::vector<Pending*>& batch) {
   }
 }
 
+Status SqliteWriter::HoldReserve() {
+  const Status held = reserve_.Hold();
+  if (!IsDiskFull(held)) return held;
+  return ResourceExhausted(
+             fmt::format(
+                 "no space left beside the database '{}': its reserve of {} bytes is spent; "
+                 "free disk space, no restart is needed",
+                 options_.path, options_.reserve_bytes))
+      .WithReason(kDiskFullReason);
+}
+
+Status SqliteWriter::TryBatch(const std::vector<Pending*>& batch) {
+  const int64_t revision_before = last_revision_;
+  Status status = RunTransaction(batch);
+  if (!status.ok()) {
+    if (database_->in_transaction()) (void)rollback_->Run();
+    last_revision_ = revision_before;
+  }
+  return status;
+}
+
+Status SqliteWriter::SpendReserve(const std::vector<Pending*>& batch, const Status& full) {
+  reserve_.Release();
+  std::vector<Pending*> changes;
+  for (Pending* pending : batch) {
+    if (ChangesWhatIsThere(*pending->writes)) changes.push_back(pending);
+  }
+  if (!changes.empty()) {
+    RETURN_IF_ERROR(TryBatch(changes));
+  }
+  for (Pending* pending : batch) {
+    if (!ChangesWhatIsThere(*pending->writes)) pending->outcome = full;
+  }
+  return OkStatus();
+}
+
+void SqliteWriter::Degrade(const Status& status) {
+  if (!degraded_.ok()) return;
+  degraded_ = Unavailable(
+      fmt::format("{}; nothing is written until the server is started again: check the disk first",
+                  status.message()));
+  if (options_.on_degraded) options_.on_degraded(degraded_);
+}
+
 Status SqliteWriter::RunTransaction(const std::vector<Pending*>& batch) {
   const int64_t revision_before = last_revision_;
   RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("meta.commit.begin"));
@@ -115,6 +177,9 @@ Status SqliteWriter::RunTransaction(const std::vector<Pending*>& batch) {
   set_counter_->BindInt(1, last_revision_);
   RETURN_IF_ERROR(set_counter_->Run());
   RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("meta.commit.applied"));
+  if (const Status failed = HODEI_FAILPOINT_STATUS("meta.commit.sync"); !failed.ok()) {
+    return IsDiskFull(failed) ? failed : Status(failed).WithReason(kDiskFailedReason);
+  }
   RETURN_IF_ERROR(commit_->Run());
   HODEI_FAILPOINT("meta.commit.synced");
   return OkStatus();

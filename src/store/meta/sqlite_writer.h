@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/meta/disk_reserve.h"
 #include "store/meta/meta_store.h"
-#include "store/sqlite/sqlite_database.h"
 #include "store/meta/sqlite_meta_store.h"
 #include "store/meta/watch_list.h"
+#include "store/sqlite/sqlite_database.h"
 
 namespace hodei::store {
 
@@ -43,10 +44,20 @@ class SqliteWriter {
 
   SqliteWriter(const SqliteMetaStoreOptions& options, std::unique_ptr<SqliteDatabase> database,
                WatchList* watches)
-      : options_(options), watches_(watches), database_(std::move(database)) {}
+      : options_(options),
+        watches_(watches),
+        database_(std::move(database)),
+        reserve_(options.path + ".reserve", options.reserve_bytes) {}
   Status Prepare();
   void Run();
   void CommitBatch(const std::vector<Pending*>& batch);
+  Status HoldReserve();
+  // One transaction around the batch, and what follows from its failure.
+  Status TryBatch(const std::vector<Pending*>& batch);
+  // On a full disk: the commits of `batch` that only change what is there, in the reserve's space.
+  Status SpendReserve(const std::vector<Pending*>& batch, const Status& full);
+  // After a failed disk nothing is tried any more.
+  void Degrade(const Status& status);
   // One transaction around the batch; an error means that nothing of it happened.
   Status RunTransaction(const std::vector<Pending*>& batch);
   // Sets `pending`'s outcome. An error return is the database's, not the caller's fault.
@@ -60,6 +71,8 @@ class SqliteWriter {
   std::unique_ptr<SqliteStatement> begin_, commit_, rollback_, savepoint_, release_, undo_;
   std::unique_ptr<SqliteStatement> find_, insert_, update_, delete_, set_counter_;
   int64_t last_revision_ = 0;
+  DiskReserve reserve_;
+  Status degraded_;  // why nothing is written any more; OK while it is
 
   std::mutex mutex_;
   std::condition_variable queued_;

@@ -6,6 +6,17 @@
 #include <cerrno>
 
 namespace hodei::store {
+namespace {
+
+Status DiskFull(const std::string& path) {
+  return ResourceExhausted(
+             fmt::format("no space left for the database '{}'; free disk space, no restart is "
+                         "needed",
+                         path))
+      .WithReason(kDiskFullReason);
+}
+
+}  // namespace
 
 SqliteStatement::~SqliteStatement() { sqlite3_finalize(statement_); }
 
@@ -123,8 +134,7 @@ Status SqliteDatabase::Error(int result_code) const {
       return Unavailable(fmt::format(
           "the database '{}' is locked by another program; close it and try again", path_));
     case SQLITE_FULL:
-      return ResourceExhausted(fmt::format(
-          "no space left for the database '{}'; free disk space, no restart is needed", path_));
+      return DiskFull(path_);
     case SQLITE_NOMEM:
       return ResourceExhausted(fmt::format("no memory for the database '{}'", path_));
     case SQLITE_CORRUPT:
@@ -142,11 +152,11 @@ Status SqliteDatabase::Error(int result_code) const {
           detail));
     case SQLITE_IOERR:
       if (system_errno == ENOSPC || system_errno == EDQUOT) {
-        return ResourceExhausted(fmt::format(
-            "no space left for the database '{}'; free disk space, no restart is needed", path_));
+        return DiskFull(path_);
       }
       return Unavailable(fmt::format("the disk failed under the database '{}': {}, errno {}", path_,
-                                     detail, system_errno));
+                                     detail, system_errno))
+          .WithReason(kDiskFailedReason);
     default:
       return Internal(fmt::format("database '{}': {}", path_, detail));
   }

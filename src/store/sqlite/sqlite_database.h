@@ -23,6 +23,10 @@ namespace hodei::store {
 
 class SqliteDatabase;
 
+// Status::reason() of errors after which something else is to be done than saying so.
+inline constexpr char kDiskFullReason[] = "diskFull";
+inline constexpr char kDiskFailedReason[] = "diskFailed";
+
 // A prepared statement: bind, step until it says false, reset. Must die before its database.
 class SqliteStatement {
  public:

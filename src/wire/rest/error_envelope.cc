@@ -86,10 +86,15 @@ class EnvelopeWriter {
   std::string out_;
 };
 
+// A full disk is the server's trouble, not the caller's quota.
+int HttpStatusOf(const Status& status) {
+  return status.reason() == "diskFull" ? 507 : HttpStatus(status.code());
+}
+
 }  // namespace
 
 std::string ErrorBody(const Status& status, bool pretty) {
-  return EnvelopeWriter(pretty).Write(HttpStatus(status.code()), status);
+  return EnvelopeWriter(pretty).Write(HttpStatusOf(status), status);
 }
 
 net::HttpResponse JsonResponse(int http_status, std::string body) {
@@ -103,7 +108,8 @@ net::HttpResponse JsonResponse(int http_status, std::string body) {
 }
 
 net::HttpResponse ErrorResponse(const Status& status, bool pretty) {
-  net::HttpResponse response = JsonResponse(HttpStatus(status.code()), ErrorBody(status, pretty));
+  net::HttpResponse response = JsonResponse(HttpStatusOf(status), ErrorBody(status, pretty));
+  if (response.status == 503 || response.status == 507) response.headers.Add("Retry-After", "1");
   if (response.status == 401) {
     response.headers.Add("WWW-Authenticate", "Bearer realm=\"hodei\"");
   }
