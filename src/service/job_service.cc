@@ -15,6 +15,8 @@
 namespace hodei::service {
 namespace {
 
+constexpr size_t kGoodRuntimesMax = 256;
+
 using google::cloud::ml::v1::Job;
 using hodei::v1::JobExplanation;
 
@@ -129,14 +131,27 @@ Status JobService::ResolvePackages(const CallContext& context, jobs::JobRecord* 
                   unreadable));
 }
 
+Status JobService::CheckRuntime(const std::string& runtime_version,
+                                const std::string& python_version) {
+  std::pair<std::string, std::string> pair(runtime_version, python_version);
+  {
+    const std::lock_guard lock(mutex_);
+    if (good_runtimes_.contains(pair)) return OkStatus();
+  }
+  RETURN_IF_ERROR(deps_.environments->Resolve(runtime_version, python_version).status());
+  const std::lock_guard lock(mutex_);
+  // The policy "nearest" takes versions that no table lists.
+  if (good_runtimes_.size() < kGoodRuntimesMax) good_runtimes_.insert(std::move(pair));
+  return OkStatus();
+}
+
 Result<Job> JobService::CreateJob(const CallContext& context,
                                   const google::cloud::ml::v1::CreateJobRequest& request) {
   ASSIGN_OR_RETURN(const std::string parent, ProjectOfParent(request.parent()));
   ASSIGN_OR_RETURN(const std::string project, deps_.authorizer->ResolveProject(parent));
   RETURN_IF_ERROR(jobs::ValidateJob(*deps_.machines, request.job()));
   const auto& input = request.job().training_input();
-  RETURN_IF_ERROR(
-      deps_.environments->Resolve(input.runtime_version(), input.python_version()).status());
+  RETURN_IF_ERROR(CheckRuntime(input.runtime_version(), input.python_version()));
   jobs::JobRecord record;
   *record.mutable_job() = InputOf(request.job());
   record.set_project(project);

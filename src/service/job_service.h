@@ -2,8 +2,11 @@
 // permission in the project that the path names. Thread-safe.
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -66,10 +69,15 @@ class JobService {
   // Fills record->packages; INVALID_ARGUMENT when one does not exist or may not be read by the
   // caller, which must not be told apart.
   Status ResolvePackages(const CallContext& context, jobs::JobRecord* record) const;
+  Status CheckRuntime(const std::string& runtime_version, const std::string& python_version);
   google::cloud::ml::v1::Job Show(const jobs::StoredJob& stored) const;
 
   const JobServiceDependencies deps_;
   jobs::JobTable table_;
+  std::mutex mutex_;
+  // Pairs that Resolve() took: planning an environment hashes what it is made of, and which pairs
+  // there are does not change while the server runs. Guarded by mutex_.
+  std::set<std::pair<std::string, std::string>> good_runtimes_;
 };
 
 }  // namespace hodei::service

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "store/meta/recent_records.h"
 #include "store/meta/sqlite_reader.h"
 #include "store/meta/sqlite_schema.h"
 #include "store/meta/sqlite_writer.h"
@@ -19,6 +20,9 @@ namespace {
 
 // A larger database is not checked page by page at start; its records have checksums.
 constexpr int64_t kFullCheckBytes = 32LL << 20;
+
+// Of records that were read lately: what clients poll, not all that there is.
+constexpr size_t kRecentBytes = 4 << 20;
 
 int64_t FileSize(const std::string& path) {
   struct stat found {};
@@ -41,13 +45,18 @@ class SqliteMetaStore : public MetaStore {
 
   Status StartWriter(const SqliteMetaStoreOptions& options,
                      std::unique_ptr<SqliteDatabase> database) {
-    ASSIGN_OR_RETURN(writer_, SqliteWriter::Start(options, std::move(database), &watches_));
+    ASSIGN_OR_RETURN(writer_,
+                     SqliteWriter::Start(options, std::move(database), &watches_, &recent_));
     return OkStatus();
   }
 
   Result<Record> Get(std::string_view kind, std::string_view name) override {
+    RecentRecords::Found found = recent_.Find(kind, name);
+    if (found.record) return *std::move(found.record);
     ASSIGN_OR_RETURN(auto reader, readers_.Borrow());
-    return reader->Get(kind, name);
+    ASSIGN_OR_RETURN(Record record, reader->Get(kind, name));
+    recent_.Keep(found.epoch, record);
+    return record;
   }
   Result<ListPage> List(std::string_view kind, const ListOptions& options) override {
     ASSIGN_OR_RETURN(auto reader, readers_.Borrow());
@@ -66,6 +75,7 @@ class SqliteMetaStore : public MetaStore {
   // In order of dependency: the writer stops first, the lock goes last.
   StoreLock lock_;
   WatchList watches_;
+  RecentRecords recent_{kRecentBytes};
   SqliteReaderPool readers_;
   std::unique_ptr<SqliteWriter> writer_;
 };

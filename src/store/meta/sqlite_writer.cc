@@ -26,8 +26,10 @@ bool ChangesWhatIsThere(const std::vector<Write>& writes) {
 
 Result<std::unique_ptr<SqliteWriter>> SqliteWriter::Start(const SqliteMetaStoreOptions& options,
                                                           std::unique_ptr<SqliteDatabase> database,
-                                                          WatchList* watches) {
-  std::unique_ptr<SqliteWriter> writer(new SqliteWriter(options, std::move(database), watches));
+                                                          WatchList* watches,
+                                                          RecentRecords* recent) {
+  std::unique_ptr<SqliteWriter> writer(
+      new SqliteWriter(options, std::move(database), watches, recent));
   RETURN_IF_ERROR(writer->Prepare());
   writer->thread_ = std::thread(&SqliteWriter::Run, writer.get());
   return writer;
@@ -111,6 +113,9 @@ void SqliteWriter::CommitBatch(const std::vector<Pending*>& batch) {
   if (!status.ok()) {
     // Also those whose precondition failed: what they were judged against did not happen.
     for (Pending* pending : batch) pending->outcome = status;
+  }
+  for (Pending* pending : batch) {
+    if (pending->outcome.ok()) recent_->Forget(*pending->writes);
   }
   for (Pending* pending : batch) {
     if (pending->outcome.ok()) watches_->Notify(*pending->writes);

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "store/meta/disk_reserve.h"
 #include "store/meta/meta_store.h"
+#include "store/meta/recent_records.h"
 #include "store/meta/sqlite_meta_store.h"
 #include "store/meta/watch_list.h"
 #include "store/sqlite/sqlite_database.h"
@@ -21,10 +22,10 @@ namespace hodei::store {
 
 class SqliteWriter {
  public:
-  // `watches` must outlive the writer.
+  // `watches` and `recent` must outlive the writer.
   static Result<std::unique_ptr<SqliteWriter>> Start(const SqliteMetaStoreOptions& options,
                                                      std::unique_ptr<SqliteDatabase> database,
-                                                     WatchList* watches);
+                                                     WatchList* watches, RecentRecords* recent);
   ~SqliteWriter();
   // Finishes what is queued, then moves the log into the database; OK when the log is empty now.
   // No Commit() may follow.
@@ -43,9 +44,10 @@ class SqliteWriter {
   };
 
   SqliteWriter(const SqliteMetaStoreOptions& options, std::unique_ptr<SqliteDatabase> database,
-               WatchList* watches)
+               WatchList* watches, RecentRecords* recent)
       : options_(options),
         watches_(watches),
+        recent_(recent),
         database_(std::move(database)),
         reserve_(options.path + ".reserve", options.reserve_bytes) {}
   Status Prepare();
@@ -66,6 +68,7 @@ class SqliteWriter {
 
   const SqliteMetaStoreOptions options_;
   WatchList* const watches_;
+  RecentRecords* const recent_;
   // What follows but the queue belongs to thread_.
   std::unique_ptr<SqliteDatabase> database_;
   std::unique_ptr<SqliteStatement> begin_, commit_, rollback_, savepoint_, release_, undo_;
