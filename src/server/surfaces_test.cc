@@ -47,6 +47,7 @@ class SurfacesTest : public ::testing::Test {
                                                            .serving = serving_.get(),
                                                            .page_tokens = &page_tokens_,
                                                            .clock = &clock_,
+                                                           .public_names = {},
                                                            .health = &health_});
   }
 
