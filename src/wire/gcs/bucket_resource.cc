@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
+#include "domain/objects/lifecycle.h"
 #include "wire/gcs/cors.h"
 
 namespace hodei::wire::gcs {
@@ -168,7 +169,13 @@ Status ReadKept(const Json& json, bool merge, Bucket* bucket) {
     const auto now = bucket->settings().find(key);
     if (merge && now != bucket->settings().end()) next = FromValue(now->second);
     MergePatch(*it, &next);
-    (*bucket->mutable_settings())[key] = ToValue(next);
+    const google::protobuf::Value value = ToValue(next);
+    if (name == "lifecycle") {
+      // What is set must be what the housekeeping can carry out.
+      Status valid = objects::ParseLifecycle(value).status();
+      if (!valid.ok()) return valid.WithReason("invalid");
+    }
+    (*bucket->mutable_settings())[key] = value;
   }
   return OkStatus();
 }

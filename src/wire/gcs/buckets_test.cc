@@ -98,5 +98,19 @@ TEST_F(GcsBuckets, WhatBucketsHereNeverHaveIsEmptyOrAbsent) {
   EXPECT_EQ(http.Call("POST", "/storage/v1/b/bucket/o/bulkRestore", "{}").status, 501);
 }
 
+TEST_F(GcsBuckets, LifecycleRulesThatCannotRunAreRefused) {
+  for (const char* lifecycle :
+       {R"({"rule":{}})", R"({"rule":[{"action":{"type":"Explode"},"condition":{"age":1}}]})",
+        R"({"rule":[{"action":{"type":"Delete"},"condition":{"age":"x"}}]})",
+        R"({"rule":[{"action":{"type":"Delete"},"condition":{"age":-1}}]})"}) {
+    EXPECT_EQ(
+        http.Call("PATCH", "/storage/v1/b/bucket", std::string("{\"lifecycle\":") + lifecycle + "}")
+            .status,
+        400)
+        << lifecycle;
+  }
+  EXPECT_FALSE(http.Call("GET", "/storage/v1/b/bucket").json().contains("lifecycle"));
+}
+
 }  // namespace
 }  // namespace hodei::wire::gcs

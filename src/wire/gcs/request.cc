@@ -64,6 +64,8 @@ std::string_view Request::PredefinedAcl() const {
 std::string_view Request::SessionOwner() const {
   // No e-mail: no account can be this one.
   constexpr std::string_view kBearerOfSession = "bearer-of-the-session-url";
+  // The emulator asks nobody who they are, neither at the start nor later.
+  if (principal.emulator) return principal.email;
   return by_signed_url || principal.anonymous ? kBearerOfSession
                                               : std::string_view(principal.email);
 }

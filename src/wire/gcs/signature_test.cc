@@ -171,6 +171,12 @@ TEST_F(GcsSignatures, TheEmulatorChecksFormAndExpiryOfUnknownKeys) {
   unknown["target"] = target;
   EXPECT_EQ(Play(unknown).status, 200);
   for (const Json& vector : vectors["requests"]) {
+    if (vector["name"] != "google v4 resumable start") continue;
+    std::string session(Play(vector).headers.Get("Location"));
+    session = session.substr(session.find("/bucket"));
+    EXPECT_EQ(http.Call("PUT", session, "more").status, 200);
+  }
+  for (const Json& vector : vectors["requests"]) {
     const int status = vector["status"];
     if (status != 400) continue;
     EXPECT_EQ(Play(vector).status, 400) << vector["name"];
