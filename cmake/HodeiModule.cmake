@@ -10,6 +10,7 @@
 #     x_fuzz.cc       a libFuzzer binary of that name (preset "fuzz"); seeds in testdata/x_fuzz/
 #     x_benchmark.cc  part of <name>_benchmark
 #     testing/*.cc    hodei_<name>_testing: the module's fakes and conformance suites; tests only
+#   FOLDERS names folders below this one whose files belong to the module as well.
 #   TEST_DEPS names further modules (or their *_testing) that only the tests need.
 #
 # hodei_program(name SOURCES main.cc DEPS a b LIBS …) makes an executable.
@@ -28,9 +29,13 @@ function(_hodei_link target scope)
 endfunction()
 
 function(hodei_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_DEPS;TEST_LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_DEPS;TEST_LIBS;EXCLUDE;FOLDERS" ${ARGN})
   set(dir ${CMAKE_CURRENT_SOURCE_DIR})
   file(GLOB all CONFIGURE_DEPENDS ${dir}/*.cc)
+  foreach(folder IN LISTS ARG_FOLDERS)
+    file(GLOB inner CONFIGURE_DEPENDS ${dir}/${folder}/*.cc)
+    list(APPEND all ${inner})
+  endforeach()
   foreach(file IN LISTS ARG_EXCLUDE)
     list(REMOVE_ITEM all ${dir}/${file})
   endforeach()

@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/copy_plan.h"
-#include "cli/storage_handlers.h"
-#include "cli/transfer.h"
+#include "cli/storage/copy_plan.h"
+#include "cli/storage/storage_handlers.h"
+#include "cli/storage/transfer.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

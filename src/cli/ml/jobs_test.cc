@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/json.h"
-#include "cli/local_training.h"
-#include "cli/packaging.h"
+#include "cli/ml/local_training.h"
+#include "cli/ml/packaging.h"
 #include "cli/process.h"
 #include "cli/testing/imposter.h"
 #include "cli/testing/run_cli.h"

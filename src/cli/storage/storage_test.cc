@@ -7,11 +7,11 @@
 
 #include "base/digest.h"
 #include "base/encoding.h"
-#include "cli/copy_plan.h"
-#include "cli/storage_client.h"
+#include "cli/storage/copy_plan.h"
+#include "cli/storage/storage_client.h"
+#include "cli/storage/transfer.h"
 #include "cli/testing/imposter.h"
 #include "cli/testing/run_cli.h"
-#include "cli/transfer.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

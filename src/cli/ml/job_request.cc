@@ -1,11 +1,11 @@
-#include "cli/job_request.h"
+#include "cli/ml/job_request.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/gs_url.h"
+#include "cli/storage/gs_url.h"
 #include "cli/yaml_reader.h"
 #include "sys/file.h"
 

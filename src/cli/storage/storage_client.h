@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/api.h"
-#include "cli/gs_url.h"
+#include "cli/storage/gs_url.h"
 
 namespace hodei::cli {
 

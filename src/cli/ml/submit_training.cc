@@ -7,10 +7,10 @@
 #include "base/encoding.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/job_request.h"
-#include "cli/job_submission.h"
-#include "cli/packaging.h"
-#include "cli/transfer.h"
+#include "cli/ml/job_request.h"
+#include "cli/ml/job_submission.h"
+#include "cli/ml/packaging.h"
+#include "cli/storage/transfer.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/storage_handlers.h"
+#include "cli/storage/storage_handlers.h"
 
 namespace hodei::cli {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/job_request.h"
-#include "cli/job_submission.h"
+#include "cli/ml/job_request.h"
+#include "cli/ml/job_submission.h"
 
 namespace hodei::cli {
 namespace {

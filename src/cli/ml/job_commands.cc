@@ -6,9 +6,9 @@
 #include "base/encoding.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/job_request.h"
-#include "cli/job_submission.h"
-#include "cli/job_summary.h"
+#include "cli/ml/job_request.h"
+#include "cli/ml/job_submission.h"
+#include "cli/ml/job_summary.h"
 
 namespace hodei::cli {
 namespace {

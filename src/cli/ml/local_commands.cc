@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/local_training.h"
+#include "cli/ml/local_training.h"
 #include "cli/process.h"
 #include "sys/file.h"
 

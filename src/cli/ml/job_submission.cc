@@ -1,11 +1,11 @@
-#include "cli/job_submission.h"
+#include "cli/ml/job_submission.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
-#include "cli/log_stream.h"
+#include "cli/ml/log_stream.h"
 
 namespace hodei::cli {
 

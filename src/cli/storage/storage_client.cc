@@ -1,4 +1,4 @@
-#include "cli/storage_client.h"
+#include "cli/storage/storage_client.h"
 
 #include <fmt/format.h>
 

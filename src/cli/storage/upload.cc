@@ -11,7 +11,7 @@
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/random_id.h"
-#include "cli/transfer.h"
+#include "cli/storage/transfer.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

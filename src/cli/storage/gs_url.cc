@@ -1,4 +1,4 @@
-#include "cli/gs_url.h"
+#include "cli/storage/gs_url.h"
 
 #include <fmt/format.h>
 

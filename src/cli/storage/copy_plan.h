@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/storage_client.h"
+#include "cli/storage/storage_client.h"
 
 namespace hodei::cli {
 

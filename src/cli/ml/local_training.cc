@@ -1,4 +1,4 @@
-#include "cli/local_training.h"
+#include "cli/ml/local_training.h"
 
 #include <fmt/format.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/log_stream.h"
+#include "cli/ml/log_stream.h"
 
 namespace hodei::cli {
 namespace {

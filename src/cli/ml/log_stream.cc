@@ -1,4 +1,4 @@
-#include "cli/log_stream.h"
+#include "cli/ml/log_stream.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/encoding.h"
-#include "cli/job_submission.h"
+#include "cli/ml/job_submission.h"
 #include "cli/spinner.h"
 
 namespace hodei::cli {

@@ -4,8 +4,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "cli/storage_client.h"
-#include "cli/storage_handlers.h"
+#include "cli/storage/storage_client.h"
+#include "cli/storage/storage_handlers.h"
 
 namespace hodei::cli {
 namespace {

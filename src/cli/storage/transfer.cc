@@ -1,4 +1,4 @@
-#include "cli/transfer.h"
+#include "cli/storage/transfer.h"
 
 #include <fmt/format.h>
 

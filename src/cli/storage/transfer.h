@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cli/api.h"
-#include "cli/storage_client.h"
-#include "cli/transfer_progress.h"
+#include "cli/storage/storage_client.h"
+#include "cli/storage/transfer_progress.h"
 
 namespace hodei::cli {
 

@@ -1,4 +1,4 @@
-#include "cli/copy_plan.h"
+#include "cli/storage/copy_plan.h"
 
 #include <fmt/format.h>
 #include <glob.h>

@@ -7,7 +7,7 @@
 #include "base/encoding.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/operation_wait.h"
+#include "cli/ml/operation_wait.h"
 
 namespace hodei::cli {
 

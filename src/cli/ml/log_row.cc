@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
-#include "cli/log_stream.h"
+#include "cli/ml/log_stream.h"
 
 namespace hodei::cli {
 namespace {

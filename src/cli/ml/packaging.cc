@@ -1,4 +1,4 @@
-#include "cli/packaging.h"
+#include "cli/ml/packaging.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

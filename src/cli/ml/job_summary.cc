@@ -1,4 +1,4 @@
-#include "cli/job_summary.h"
+#include "cli/ml/job_summary.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,10 +1,10 @@
-#include "cli/transfer_progress.h"
+#include "cli/storage/transfer_progress.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "cli/gs_url.h"
+#include "cli/storage/gs_url.h"
 
 namespace hodei::cli {
 namespace {
