@@ -125,6 +125,7 @@ Result<bool> MultipartReader::TakePreamble() {
     after = JudgeDelimiter(std::string_view(pending_).substr(at), &consumed);
   }
   if (after == After::kNextPart) {
+    crlf_ = consumed >= 2 && pending_[at + consumed - 2] == '\r';
     pending_.erase(0, at + consumed);
     state_ = State::kHeaders;
     headers_ = {};
@@ -184,7 +185,7 @@ Result<bool> MultipartReader::TakeBody() {
       continue;
     }
     size_t data_end = found;
-    if (data_end > 1 && all[data_end - 1] == '\r') --data_end;
+    if (crlf_ && data_end > 1 && all[data_end - 1] == '\r') --data_end;
     if (data_end > 1) RETURN_IF_ERROR(sink_.PartBytes(all.substr(1, data_end - 1)));
     if (after == After::kNeedMore) {
       // Keep the line break too: it is data when this turns out not to be a delimiter.

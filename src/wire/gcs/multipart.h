@@ -52,6 +52,9 @@ class MultipartReader {
   const std::string line_delimiter_;  // "\n--boundary"
   MultipartSink& sink_;
   State state_ = State::kPreamble;
+  // How the body ends its lines, as its first delimiter does. In a body of bare line feeds a CR
+  // before a delimiter is the last byte of the part.
+  bool crlf_ = false;
   std::string pending_;
   size_t searched_ = 0;  // no delimiter begins before this place of pending_
   size_t header_bytes_ = 0;
