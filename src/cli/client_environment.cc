@@ -43,6 +43,22 @@ void AddProxyExceptions(const ClientEnvironmentInput& input, ClientEnvironment* 
   }
 }
 
+// A remote called "hodei" that no configuration file has to define.
+void AddRclone(const ClientEnvironmentInput& input, ClientEnvironment* out) {
+  auto add = [&](const char* name, std::string value) {
+    out->exports.emplace_back(std::string("RCLONE_CONFIG_HODEI_") + name, std::move(value));
+  };
+  add("TYPE", "google cloud storage");
+  add("ENDPOINT", input.url + "/storage/v1/");
+  add("PROJECT_NUMBER", input.project);
+  add("BUCKET_POLICY_ONLY", "true");
+  if (input.asks_credential) {
+    add("SERVICE_ACCOUNT_FILE", input.data_folder + "/credentials/owner.json");
+  } else {
+    add("ANONYMOUS", "true");
+  }
+}
+
 }  // namespace
 
 std::string ShellQuoted(std::string_view text) {
@@ -96,10 +112,17 @@ ClientEnvironment MakeClientEnvironment(const ClientEnvironmentInput& input) {
   add("GOOGLE_CLOUD_PROJECT", input.project);
   // gcsfs would ask for the kind of each bucket by gRPC, at Google's own host, and wait for it.
   add("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false");
+  add("GCLOUD_PROJECT", input.project);
+  // gcsfs takes the address as a setting of its file systems, under both of their names.
+  add("FSSPEC_GCS_ENDPOINT_URL", input.url);
+  add("FSSPEC_GS_ENDPOINT_URL", input.url);
+  AddRclone(input, &out);
   if (!input.tls_url.empty()) {
     // The gsutil inside the Cloud SDK would otherwise put gcloud's credential over the boto file's.
     add("CLOUDSDK_CORE_PASS_CREDENTIALS_TO_GSUTIL", "false");
     add("BOTO_CONFIG", input.work_folder + "/boto");
+    // Node adds this one to what it trusts already.
+    add("NODE_EXTRA_CA_CERTS", input.data_folder + "/tls/ca.pem");
     // The Cloud SDK hands this one to its gsutil, over what the boto file says.
     add("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", input.work_folder + "/ca-bundle.pem");
   } else {
@@ -130,8 +153,9 @@ std::string BotoConfiguration(const ClientEnvironmentInput& input) {
       "\n[GSUtil]\nprefer_api = json\ndefault_project_id = {}\nstate_dir = "
       "{}/gsutil\nsoftware_update_check_period = 0\nuse_gcloud_storage = False\n",
       input.project, input.work_folder);
+  // Two percent signs: boto's own reader of this file takes one for a reference.
   text += "\n[OAuth2]\ntoken_cache = file_system\ntoken_cache_path_pattern = " + input.work_folder +
-          "/gsutil-token-cache/%(key)s\n";
+          "/gsutil-token-cache/%%(key)s\n";
   // gsutil asks Google's token endpoint, whatever the key says, unless it is told here.
   if (!input.token_uri.empty()) text += "provider_token_uri = " + input.token_uri + "\n";
   return text;

@@ -15,6 +15,11 @@
 //               drop credentials and the server would answer 401. So a server that asks for a
 //               credential is named by API_ENDPOINT_OVERRIDE, and STORAGE_EMULATOR_HOST is exported
 //               for a server started with --auth none.
+//   rclone      a remote "hodei:" from RCLONE_CONFIG_HODEI_*.
+//   gcsfs       FSSPEC_GCS_* and FSSPEC_GS_*: settings of the file systems gcs:// and gs://.
+//   Node        reads its credential from GOOGLE_APPLICATION_CREDENTIALS; the address has to be
+//   given
+//               in code (apiEndpoint: process.env.API_ENDPOINT_OVERRIDE).
 #pragma once
 
 #include <string>

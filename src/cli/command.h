@@ -93,6 +93,7 @@ struct Group {
   std::vector<Group> groups;
   std::vector<Command> commands;
   std::vector<std::string> aliases;
+  std::vector<Flag> flags;  // stand between the group's name and the command's
   bool hidden = false;
 };
 

@@ -117,10 +117,47 @@ class LineParser {
         if (matches(*flag)) return flag;
       }
     }
+    // Only where the command takes no flag of this name: gsutil's own -h is not that of its ls.
+    if (line_.command == nullptr) {
+      for (const Flag& flag : line_.group->flags) {
+        if (matches(flag)) return &flag;
+      }
+    }
     for (const Flag& flag : GlobalFlags()) {
       if (matches(flag)) return &flag;
     }
     return nullptr;
+  }
+
+  // "-rf" and "-d10m": short flags in one word, the last of which may take the rest as its value.
+  // False when some letter is no flag; nothing is taken then.
+  bool TakeCluster(const std::string& word) {
+    if (word.size() < 3 || word[0] != '-' || word[1] == '-') return false;
+    std::vector<std::pair<const Flag*, std::string>> found;
+    for (size_t i = 1; i < word.size(); ++i) {
+      bool negated = false;
+      const Flag* flag = Find(std::string("-") + word[i], &negated);
+      if (flag == nullptr) return false;
+      if (flag->kind != FlagKind::kSwitch) {
+        if (i + 1 < word.size()) {
+          found.emplace_back(flag, word.substr(i + 1));
+        } else if (next_ < words_.size()) {
+          found.emplace_back(flag, words_[next_++]);
+        } else {
+          return false;
+        }
+        break;
+      }
+      found.emplace_back(flag, "");
+    }
+    for (auto& [flag, value] : found) {
+      if (flag->kind == FlagKind::kSwitch) {
+        line_.flags[flag->name].push_back("true");
+      } else {
+        TakeValue(*flag, std::move(value));
+      }
+    }
+    return true;
   }
 
   void TakeFlag(const std::string& word) {
@@ -130,15 +167,20 @@ class LineParser {
     bool negated = false;
     const Flag* flag = Find(spelled, &negated);
     if (flag == nullptr) {
-      unknown_.push_back(word);
+      if (!TakeCluster(word)) unknown_.push_back(word);
       return;
     }
     if (flag->kind == FlagKind::kSwitch) return TakeSwitch(*flag, word, equals, negated);
     if (equals != word.npos) return TakeValue(*flag, word.substr(equals + 1));
-    bool next_is_flag =
-        next_ < words_.size() && words_[next_].size() > 1 && words_[next_][0] == '-';
+    bool next_is_flag = next_ < words_.size() && words_[next_].size() > 1 &&
+                        words_[next_][0] == '-' && !IsNegativeRange(words_[next_]);
     if (next_ >= words_.size() || next_is_flag) return Fail(*flag, "expected one argument", true);
     TakeValue(*flag, words_[next_++]);
+  }
+
+  // "-5", as in "cat -r -5": a value, as argparse has it, where no flag is a number.
+  static bool IsNegativeRange(const std::string& word) {
+    return word.find_first_not_of("0123456789", 1) == std::string::npos;
   }
 
   void TakeSwitch(const Flag& flag, const std::string& word, size_t equals, bool negated) {
@@ -292,6 +334,11 @@ std::vector<std::string> CommandLine::List(std::string_view flag) const {
     for (std::string& item : SplitList(text)) items.push_back(std::move(item));
   }
   return items;
+}
+
+std::vector<std::string> CommandLine::Values(std::string_view flag) const {
+  auto found = flags.find(flag);
+  return found == flags.end() ? std::vector<std::string>() : found->second;
 }
 
 std::vector<std::pair<std::string, std::string>> CommandLine::Pairs(std::string_view flag) const {

@@ -1,6 +1,7 @@
 // Reads the words of a command line against the command table, the way gcloud does: global flags
-// anywhere, a command's flags anywhere after its name, "--flag value" and "--flag=value", "--"
-// before the words that belong to the user's program.
+// anywhere, a group's flags before its command, a command's flags anywhere after its name, "--flag
+// value" and "--flag=value", short flags together ("-rf", "-d10m"), "--" before the words that
+// belong to the user's program.
 #pragma once
 
 #include <map>
@@ -28,6 +29,8 @@ struct CommandLine {
   std::optional<long> Number(std::string_view flag) const;
   bool Switch(std::string_view flag, bool fallback = false) const;
   std::vector<std::string> List(std::string_view flag) const;
+  // Every value given, as it was typed.
+  std::vector<std::string> Values(std::string_view flag) const;
   // The pairs in the order given; checked by the parser to have a "=".
   std::vector<std::pair<std::string, std::string>> Pairs(std::string_view flag) const;
   // "hodei.ml-engine.jobs.list", as errors name it.

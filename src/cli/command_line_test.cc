@@ -106,5 +106,21 @@ TEST(Suggestion, CountsSwappedNeighboursOnce) {
   EXPECT_EQ(Nearest(std::string(5000, 'x'), {"list"}), "");
 }
 
+TEST(CommandLine, ShortFlagsMayShareAWord) {
+  ParsedLine parsed = Parse({"gsutil", "-mq", "ls", "-lha", "gs://b"});
+  ASSERT_FALSE(parsed.usage_error) << *parsed.usage_error;
+  for (const char* flag : {"multi", "quiet", "long", "readable-sizes", "all-versions"}) {
+    EXPECT_TRUE(parsed.line.Switch(flag)) << flag;
+  }
+  EXPECT_THAT(parsed.line.positionals, ElementsAre("gs://b"));
+  parsed = Parse({"gsutil", "-h", "A: b, c", "-hX:y", "cp", "-nz", "txt,csv", "a", "gs://b"});
+  ASSERT_FALSE(parsed.usage_error) << *parsed.usage_error;
+  EXPECT_THAT(parsed.line.Values("header"), ElementsAre("A: b, c", "X:y"));
+  EXPECT_THAT(parsed.line.List("gzip-local"), ElementsAre("txt", "csv"));
+  EXPECT_TRUE(parsed.line.Switch("no-clobber"));
+  EXPECT_TRUE(Parse({"storage", "cp", "-rY", "a", "gs://b"}).usage_error);
+  EXPECT_EQ(Parse({"storage", "cat", "-r", "-5", "gs://b/o"}).line.Text("range"), "-5");
+}
+
 }  // namespace
 }  // namespace hodei::cli

@@ -26,11 +26,12 @@ Command CompletionCommand();            // completion.cc
 Command VersionCommand();               // registry.cc
 
 Group ModelsGroup();                // model_commands.cc
-Group VersionsGroup();              // model_commands.cc
+Group VersionsGroup();              // version_commands.cc
 Group OperationsGroup();            // operation_commands.cc
 Group MlJobsGroup();                // job_commands.cc
 Group LocalGroup();                 // local_commands.cc
-Command PredictCommand();           // model_commands.cc
+Command PredictCommand();           // predict_command.cc
+Command LocalPredictCommand();      // local_prediction.cc
 Command SubmitTrainingCommand();    // submit_training.cc
 Command SubmitPredictionCommand();  // submit_prediction.cc
 Command StreamLogsCommand();        // stream_logs_command.cc

@@ -47,6 +47,8 @@ std::vector<std::string> Candidates(const Group& root, const std::vector<std::st
     };
     if (line.command != nullptr) {
       for (const Flag* flag : FlagsOf(*line.command)) add(*flag);
+    } else {
+      for (const Flag& flag : line.group->flags) add(flag);
     }
     for (const Flag& flag : GlobalFlags()) add(flag);
   } else if (line.command == nullptr) {

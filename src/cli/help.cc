@@ -278,6 +278,13 @@ std::string HelpPage(const CommandLine& line, bool bold, size_t width) {
   page.Section("SYNOPSIS");
   page.Paragraph(Words(line) + " GROUP | COMMAND [FLAG_OF_EVERY_COMMAND ...]");
   GroupSections(*line.group, &page);
+  if (!line.group->flags.empty()) {
+    page.Section("FLAGS BEFORE THE COMMAND");
+    for (const Flag& flag : line.group->flags) {
+      if (!flag.hidden) page.Item(FlagHead(flag), FlagBody(flag));
+    }
+    page.Trim();
+  }
   if (line.path.empty()) RootSections(&page);
   return page.text();
 }

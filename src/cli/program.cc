@@ -10,6 +10,24 @@
 namespace hodei::cli {
 namespace {
 
+// gsutil names the kind of failure instead of the command.
+std::string GsutilErrorText(const Status& status) {
+  std::string message = status.message();
+  constexpr std::string_view kNothing = "The following URLs matched no objects or files:\n";
+  constexpr std::string_view kNoBucket = " not found: 404.";
+  if (message.rfind(kNothing, 0) == 0)
+    return "CommandException: No URLs matched: " + message.substr(kNothing.size()) + "\n";
+  if (message.ends_with(kNoBucket)) {
+    message.resize(message.size() - kNoBucket.size());
+    return "BucketNotFoundException: 404 " + message + " bucket does not exist.\n";
+  }
+  const char* kind = "CommandException: ";
+  if (status.code() == Code::kPermissionDenied) kind = "AccessDeniedException: 403 ";
+  if (status.code() == Code::kUnauthenticated) kind = "AccessDeniedException: 401 ";
+  if (status.code() == Code::kAlreadyExists) kind = "ServiceException: 409 ";
+  return StripControls(kind + message + "\n");
+}
+
 std::string ErrorText(Console& console, const CommandLine& line, std::string_view message) {
   std::string text = fmt::format("ERROR: ({}) {}", line.DottedPath(), message);
   if (text.back() != '\n') text += '\n';
@@ -33,7 +51,8 @@ int RunCommand(const Group& root, const CommandLine& line, const ProgramInput& i
   // A value that the command itself refuses is as wrong as one the parser refuses.
   if (status.reason() == "usage")
     return UsageError(console, line, status.message() + "\n" + UsageText(line));
-  console->ErrOwn(ErrorText(*console, line, status.message()));
+  bool gsutil = !line.path.empty() && line.path.front() == "gsutil";
+  console->ErrOwn(gsutil ? GsutilErrorText(status) : ErrorText(*console, line, status.message()));
   return 1;
 }
 

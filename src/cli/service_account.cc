@@ -24,28 +24,6 @@ std::string TokenPath(Context& context) {
 }
 std::string ExpiryPath(Context& context) { return TokenPath(context) + ".expires"; }
 
-Result<std::string> SignRs256(const std::string& pem, std::string_view text) {
-  std::unique_ptr<BIO, decltype(&BIO_free)> bio(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  if (key == nullptr) return InvalidArgument("The key's private_key is no PEM private key.");
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  size_t size = 0;
-  auto bytes = reinterpret_cast<const unsigned char*>(text.data());
-  if (EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
-      EVP_DigestSign(digest.get(), nullptr, &size, bytes, text.size()) != 1) {
-    return InvalidArgument("The key cannot sign with RS256.");
-  }
-  std::string signature(size, '\0');
-  auto out = reinterpret_cast<unsigned char*>(signature.data());
-  if (EVP_DigestSign(digest.get(), out, &size, bytes, text.size()) != 1) {
-    return Internal("RS256 signing failed");
-  }
-  signature.resize(size);
-  return signature;
-}
-
 struct TokenReply {
   Secret token;
   int64_t expires_in = 0;
@@ -89,6 +67,28 @@ Status KeepToken(Context& context, const TokenReply& reply) {
 }
 
 }  // namespace
+
+Result<std::string> SignRs256(const std::string& pem, std::string_view text) {
+  std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  if (key == nullptr) return InvalidArgument("The key's private_key is no PEM private key.");
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  size_t size = 0;
+  auto bytes = reinterpret_cast<const unsigned char*>(text.data());
+  if (EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
+      EVP_DigestSign(digest.get(), nullptr, &size, bytes, text.size()) != 1) {
+    return InvalidArgument("The key cannot sign with RS256.");
+  }
+  std::string signature(size, '\0');
+  auto out = reinterpret_cast<unsigned char*>(signature.data());
+  if (EVP_DigestSign(digest.get(), out, &size, bytes, text.size()) != 1) {
+    return Internal("RS256 signing failed");
+  }
+  signature.resize(size);
+  return signature;
+}
 
 Result<ServiceAccountKey> ParseServiceAccountKey(std::string_view text) {
   ASSIGN_OR_RETURN_CTX(Json json, ParseJsonText(text), "the key file");

@@ -21,6 +21,8 @@ struct ServiceAccountKey {
 
 // INVALID_ARGUMENT naming the field that is missing.
 Result<ServiceAccountKey> ParseServiceAccountKey(std::string_view json);
+// The raw RSA-SHA256 signature of `text`; `pem` is the private key.
+Result<std::string> SignRs256(const std::string& pem, std::string_view text);
 // A signed assertion (RS256) valid for an hour from `now`.
 Result<std::string> SignAssertion(const ServiceAccountKey& key, WallTime now);
 

@@ -36,12 +36,16 @@ bool LooksLikeNumber(std::string_view text) {
   return i == text.size();
 }
 
-// "2024-05-01", "2024-05-01T10:00:00Z": YAML's own timestamps.
+// "2024-05-01", "2024-05-01T10:00:00Z": YAML's own timestamps. "…+0000", without the colon, is
+// none.
 bool LooksLikeTimestamp(std::string_view text) {
   if (text.size() < 8 || !IsDigit(text[0]) || !IsDigit(text[1]) || !IsDigit(text[2]) ||
       !IsDigit(text[3]) || text[4] != '-') {
     return false;
   }
+  size_t zone = text.find('+');
+  if (zone != text.npos && text.size() - zone > 3 && text.find(':', zone) == text.npos)
+    return false;
   return text.find_first_not_of("0123456789-:.TtZz+ ") == text.npos &&
          std::count(text.begin(), text.begin() + std::min<long>(10, static_cast<long>(text.size())),
                     '-') == 2;

@@ -1,4 +1,4 @@
-// local train, local predict.
+// local train.
 #include <fmt/format.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -77,27 +77,12 @@ Result<int> Train(Context& context) {
   return RunLocalTraining(training);
 }
 
-Result<int> LocalPredict(Context&) {
-  return Unimplemented(
-      "`local predict` is not supported yet. Load the model in Python instead, or deploy a version "
-      "and "
-      "use `hodei ml-engine predict`.");
-}
-
 }  // namespace
 
 Group LocalGroup() {
-  Group group{.name = "local", .summary = "Run training code on this machine"};
+  Group group{.name = "local", .summary = "Run training code and models on this machine"};
   group.commands = {
-      {.name = "predict",
-       .summary = "Predict with a local model (not supported yet)",
-       .flags = {TextFlag("model-dir", "MODEL_DIR", "Folder of the model."),
-                 TextFlag("json-instances", "FILE", "File with one JSON instance a line."),
-                 TextFlag("json-request", "FILE", "File with a JSON request."),
-                 TextFlag("text-instances", "FILE", "File with one text instance a line."),
-                 TextFlag("framework", "FRAMEWORK", "Framework of the model."),
-                 TextFlag("signature-name", "NAME", "Signature of the model to use.")},
-       .run = LocalPredict},
+      LocalPredictCommand(),
       {.name = "train",
        .summary = "Run a training module on this machine",
        .description =

@@ -1,4 +1,4 @@
-// jobs submit prediction: the request only.
+// jobs submit prediction.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -15,7 +15,12 @@ Result<int> SubmitPrediction(Context& context) {
   const CommandLine& line = context.line();
   RETURN_IF_ERROR(CheckLabels(line.Pairs("labels"), "labels"));
   if (!line.Has("model") && !line.Has("model-dir")) {
-    return InvalidArgument("Exactly one of (--model | --model-dir) must be specified.");
+    return InvalidArgument("Exactly one of (--model | --model-dir) must be specified.")
+        .WithReason("usage");
+  }
+  if (line.Has("model-dir") && line.Has("version")) {
+    return InvalidArgument("argument --version: --model must be specified with it.")
+        .WithReason("usage");
   }
   ASSIGN_OR_RETURN(std::string project, context.settings().Project());
   Json input = {{"dataFormat", EnumName(line.Text("data-format"))},

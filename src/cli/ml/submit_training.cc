@@ -63,18 +63,18 @@ Result<std::vector<std::string>> UploadArchives(Context& context,
   std::vector<TransferTask> tasks;
   for (const std::string& file : files) {
     std::string base = file.substr(file.rfind('/') + 1);
-    GsUrl to{staging.bucket, staging.object + "/" + hash + "/" + base};
+    GsUrl to{staging.bucket, staging.object + "/" + hash + "/" + base, ""};
     uris.push_back(to.Text());
-    tasks.push_back(
-        {"Uploading " + base + " to " + to.Text(), 0, [api, file, to](const ByteCount& moved) {
-           Status status = UploadFile(*api, file, to, moved).status();
-           return status.ok() ? status : ExplainUpload(status, to);
-         }});
+    tasks.push_back({"Uploading " + base + " to " + to.Text(), 0,
+                     [api, file, to](const TransferReport& report) {
+                       Status status = UploadFile(*api, {.path = file, .to = to}, report).status();
+                       return status.ok() ? status : ExplainUpload(status, to);
+                     }});
   }
   // gcloud uploads without a word; a terminal sees the bar.
   bool quiet = !context.console().err_is_terminal() || context.line().Switch("quiet");
   TransferProgress progress(&context.console(), &context.clock(), quiet);
-  RETURN_IF_ERROR(RunTransfers(std::move(tasks), 4, &progress));
+  RETURN_IF_ERROR(RunTransfers(std::move(tasks), {.threads = 4}, &progress));
   return uris;
 }
 

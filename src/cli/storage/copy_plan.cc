@@ -1,7 +1,6 @@
 #include "cli/storage/copy_plan.h"
 
 #include <fmt/format.h>
-#include <glob.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,11 +14,6 @@ namespace {
 bool IsFolder(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool IsSymbolicLink(const std::string& path) {
-  struct stat status {};
-  return lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
 }
 
 std::string WithoutSlashes(std::string path) {
@@ -37,43 +31,9 @@ std::string Join(const std::string& folder, const std::string& name) {
   return folder + "/" + name;
 }
 
-Status MatchedNothing(const std::string& source) {
-  return NotFound("The following URLs matched no objects or files:\n" + source);
-}
-
-struct LocalFile {
-  std::string path;
-  std::string name;  // below the source folder; the base name for a single file
-  uint64_t size = 0;
-};
-
-Status CollectFolder(const std::string& folder, const std::string& name,
-                     std::vector<LocalFile>* out) {
-  ASSIGN_OR_RETURN(std::vector<std::string> entries, ListDirectory(folder));
-  for (const std::string& entry : entries) {
-    std::string path = Join(folder, entry);
-    std::string inner = name.empty() ? entry : name + "/" + entry;
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0) continue;  // a dangling link
-    if (S_ISDIR(status.st_mode)) {
-      if (!IsSymbolicLink(path)) RETURN_IF_ERROR(CollectFolder(path, inner, out));
-    } else if (S_ISREG(status.st_mode)) {
-      out->push_back({path, inner, static_cast<uint64_t>(status.st_size)});
-    }
-  }
-  return OkStatus();
-}
-
-std::vector<std::string> ExpandLocal(const std::string& source) {
-  if (!HasWildcard(source) || FileExists(source)) return {source};
-  glob_t found{};
-  std::vector<std::string> paths;
-  if (glob(source.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
-    for (size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
-  }
-  globfree(&found);
-  std::sort(paths.begin(), paths.end());
-  return paths;
+bool IsSpecial(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode);
 }
 
 class Planner {
@@ -89,7 +49,7 @@ class Planner {
         remotes.push_back(std::move(url));
         continue;
       }
-      std::vector<std::string> paths = ExpandLocal(source);
+      ASSIGN_OR_RETURN(std::vector<std::string> paths, ExpandLocal(source));
       if (paths.empty()) return MatchedNothing(source);
       locals.insert(locals.end(), paths.begin(), paths.end());
     }
@@ -115,6 +75,12 @@ class Planner {
       return OkStatus();
     }
     ASSIGN_OR_RETURN(to_, ParseGsUrl(request_.destination));
+    if (!to_.generation.empty()) {
+      return InvalidArgument(
+          fmt::format("The destination argument of the cp command cannot be a version-specific URL "
+                      "({}).",
+                      request_.destination));
+    }
     into_folder_ = to_.object.empty() || to_.object.back() == '/';
     return OkStatus();
   }
@@ -132,12 +98,21 @@ class Planner {
 
   // Where `name` (a base name, or a path below a copied folder) goes.
   Status AddStep(CopyStep step, const std::string& name, bool keep_name) {
+    if (steps_.size() == kMostSteps) {
+      return ResourceExhausted(
+          fmt::format("more than {} files; copy them in several parts", kMostSteps));
+    }
     if (to_gs_) {
-      step.to = GsUrl{to_.bucket, keep_name ? Join(to_.object, name) : to_.object};
+      step.to = GsUrl{to_.bucket, keep_name ? Join(to_.object, name) : to_.object, ""};
     } else if (keep_name) {
       ASSIGN_OR_RETURN(step.local_to, LocalPathFor(request_.destination, name));
     } else {
       step.local_to = request_.destination;
+    }
+    bool same = step.from && step.to && step.from->url().Text() == step.to->Text();
+    if (same) {
+      return InvalidArgument(
+          fmt::format("Source URL matches destination URL: {}", step.to->Text()));
     }
     steps_.push_back(std::move(step));
     return OkStatus();
@@ -147,6 +122,12 @@ class Planner {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) return MatchedNothing(path);
     ASSIGN_OR_RETURN(bool into_folder, IntoFolder());
+    if (IsSpecial(path)) {
+      return InvalidArgument(
+          fmt::format("[{}] is no regular file; copy `-` with its content "
+                      "instead.",
+                      path));
+    }
     if (!S_ISDIR(status.st_mode)) {
       CopyStep step;
       step.local_from = path;
@@ -156,11 +137,11 @@ class Planner {
     if (!request_.recursive) {
       return InvalidArgument(fmt::format("[{}] is a folder: add -r to copy what is in it.", path));
     }
-    std::vector<LocalFile> files;
-    RETURN_IF_ERROR(CollectFolder(WithoutSlashes(path), "", &files));
+    ASSIGN_OR_RETURN(std::vector<FolderFile> files,
+                     CollectFiles(WithoutSlashes(path), true, request_.ignore_symlinks));
     std::string base = BaseName(path);
     bool keep_base = (into_folder || several_) && base != "." && base != "..";
-    for (const LocalFile& file : files) {
+    for (const FolderFile& file : files) {
       CopyStep step;
       step.local_from = file.path;
       step.bytes = file.size;
@@ -195,11 +176,12 @@ class Planner {
     std::string fixed(FixedPrefix(url.object));
     if (!HasWildcard(url.object))
       fixed = url.object.empty() ? "" : WithoutSlashes(url.object) + "/";
-    ASSIGN_OR_RETURN(Listing listing, ListObjects(api_, url.bucket, fixed, false));
+    ASSIGN_OR_RETURN(Listing listing, ListObjects(api_, {.bucket = url.bucket, .prefix = fixed}));
     bool any = false;
     for (const ObjectEntry& entry : listing.objects) {
       if (entry.name.back() == '/') continue;
-      size_t folder_end = FolderEnd(url, fixed, entry.name);
+      size_t folder_end =
+          HasWildcard(url.object) ? MatchedFolderEnd(url.object, entry.name) : fixed.size();
       if (folder_end == std::string::npos) continue;
       any = true;
       std::string folder = entry.name.substr(0, folder_end);
@@ -209,15 +191,6 @@ class Planner {
           PlanObject(entry, keep_folder ? BaseName(folder) + "/" + below : below, true));
     }
     return must_match && !any ? MatchedNothing(url.Text()) : OkStatus();
-  }
-
-  // The length of the folder of `name` that `url` means, with its slash; npos when it means none.
-  static size_t FolderEnd(const GsUrl& url, const std::string& fixed, const std::string& name) {
-    if (!HasWildcard(url.object)) return fixed.size();
-    for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
-      if (GlobMatches(url.object, name.substr(0, slash))) return slash + 1;
-    }
-    return name.npos;
   }
 
   Api& api_;
@@ -232,11 +205,9 @@ class Planner {
 
 }  // namespace
 
-std::string CopyStep::Label() const {
-  std::string source = from ? from->url().Text() : "file://" + local_from;
-  std::string target = to ? to->Text() : "file://" + local_to;
-  return "Copying " + source + " to " + target;
-}
+std::string CopyStep::Source() const { return from ? from->url().Text() : "file://" + local_from; }
+
+std::string CopyStep::Target() const { return to ? to->Text() : "file://" + local_to; }
 
 Result<std::string> LocalPathFor(const std::string& folder, const std::string& name) {
   for (size_t at = 0; at <= name.size();) {

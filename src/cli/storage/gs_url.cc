@@ -43,6 +43,12 @@ Result<GsUrl> ParseGsUrl(std::string_view text) {
   GsUrl url;
   url.bucket = rest.substr(0, slash);
   if (slash != rest.npos) url.object = rest.substr(slash + 1);
+  size_t mark = url.object.rfind('#');
+  if (mark != url.object.npos && mark > 0 && mark + 1 < url.object.size() &&
+      url.object.find_first_not_of("0123456789", mark + 1) == std::string::npos) {
+    url.generation = url.object.substr(mark + 1);
+    url.object.resize(mark);
+  }
   constexpr std::string_view kBucketCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
   if (url.bucket.size() < 3 ||
       url.bucket.find_first_not_of(kBucketCharacters) != std::string::npos) {
@@ -91,14 +97,44 @@ bool GlobMatches(std::string_view pattern, std::string_view text) {
   return alive[pattern.size()] != 0;
 }
 
-std::string ByteText(double bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+namespace {
+
+constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+
+// Divides `bytes` down to the unit returned.
+const char* Unit(double* bytes) {
   size_t unit = 0;
-  while (bytes >= 1024 && unit < 4) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.2f} {}", bytes, kUnits[unit]);
+  for (; *bytes >= 1024 && unit + 1 < std::size(kUnits); ++unit) *bytes /= 1024;
+  return kUnits[unit];
+}
+
+}  // namespace
+
+std::string ByteText(double bytes) {
+  bool small = bytes < 1024;
+  const char* unit = Unit(&bytes);
+  return small ? fmt::format("{:.0f} {}", bytes, unit) : fmt::format("{:.2f} {}", bytes, unit);
+}
+
+std::string TightByteText(uint64_t bytes) {
+  double number = static_cast<double>(bytes);
+  const char* unit = Unit(&number);
+  return fmt::format("{:.2f}{}", number, unit);
+}
+
+std::string DecimalByteText(uint64_t bytes) {
+  double number = static_cast<double>(bytes);
+  const char* unit = Unit(&number);
+  return fmt::format("{:.1f} {}", number, unit);
+}
+
+std::string ShortByteText(uint64_t bytes) {
+  double number = static_cast<double>(bytes);
+  const char* unit = Unit(&number);
+  std::string text = fmt::format("{:.2f}", number);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text + " " + unit;
 }
 
 }  // namespace hodei::cli

@@ -86,8 +86,8 @@ TEST_F(Storage, DeletesWhatArrivedDamaged) {
   ASSERT_TRUE(WriteText(folder_.path() + "/a", "hello").ok());
   imposter_.On("POST", "/upload/", 200, ObjectJson("a", "hellX"));
   imposter_.On("DELETE", "/storage/v1/b/bkt/o/a", 204, "");
-  Result<ObjectEntry> entry =
-      UploadFile(api_, folder_.path() + "/a", {"bkt", "a"}, [](uint64_t) {});
+  UploadRequest request{.path = folder_.path() + "/a", .to = {"bkt", "a", ""}};
+  Result<ObjectEntry> entry = UploadFile(api_, request, {});
   EXPECT_EQ(entry.status().code(), Code::kDataLoss) << entry.status();
   EXPECT_EQ(imposter_.requests().back().method, "DELETE");
   EXPECT_THAT(imposter_.requests().back().query, HasSubstr("generation=7"));
@@ -119,8 +119,10 @@ TEST_F(Storage, ResumesALargeUploadWhereTheServerHasIt) {
     return JsonAnswer(200, ObjectJson("big", bytes));
   });
   uint64_t moved = 0;
-  Result<ObjectEntry> entry = UploadFile(api_, folder_.path() + "/big", {"bkt", "big"},
-                                         [&](uint64_t more) { moved += more; });
+  UploadRequest request{.path = folder_.path() + "/big", .to = {"bkt", "big", ""}};
+  TransferReport report;
+  report.moved = [&](uint64_t more) { moved += more; };
+  Result<ObjectEntry> entry = UploadFile(api_, request, report);
   ASSERT_TRUE(entry.ok()) << entry.status();
   EXPECT_EQ(second, bytes.substr(stored));
   EXPECT_EQ(moved, bytes.size());
@@ -155,16 +157,22 @@ TEST_F(Storage, PrintsObjectsAndSaysWhenThereAreNone) {
   imposter_.On("GET", "/storage/v1/b/nob/o", 404, R"({"error":{"code":404,"message":"no"}})");
   CliRun run = Run({"gsutil", "cat", "gs://nob/x"});
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(
-      run.err,
-      "ERROR: (hodei.gsutil.cat) The following URLs matched no objects or files:\ngs://nob/x\n");
+  EXPECT_EQ(run.err, "CommandException: No URLs matched: gs://nob/x\n");
 }
 
 TEST_F(Storage, ListsAsGcloudDoes) {
   imposter_.On("GET", "/storage/v1/b/bkt/o", [](const ImposterRequest& request) {
     std::string all = ObjectJson("top.txt", "a") + "," + ObjectJson("d/x.txt", "bb") + "," +
                       ObjectJson("d/e/y.txt", "ccc");
-    if (request.query.find("delimiter") != std::string::npos) {
+    bool one_level = request.query.find("delimiter") != std::string::npos;
+    if (one_level && request.query.find("prefix=d%2F&") != std::string::npos) {
+      return JsonAnswer(
+          200, R"({"items":[)" + ObjectJson("d/x.txt", "bb") + R"(],"prefixes":["d/e/"]})");
+    }
+    if (one_level && request.query.find("prefix=d%2Fe%2F&") != std::string::npos) {
+      return JsonAnswer(200, R"({"items":[)" + ObjectJson("d/e/y.txt", "ccc") + "]}");
+    }
+    if (one_level) {
       return JsonAnswer(200,
                         R"({"items":[)" + ObjectJson("top.txt", "a") + R"(],"prefixes":["d/"]})");
     }
@@ -235,7 +243,7 @@ TEST_F(Storage, RemovesBucketsWithAllTheyHold) {
   imposter_.On("DELETE", "/storage/v1/b/bkt", 204, "");
   CliRun run = Run({"storage", "rm", "-r", "gs://bkt"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_EQ(run.err, "Removing gs://bkt/a...\nRemoving gs://bkt/...\n");
+  EXPECT_EQ(run.err, "Removing gs://bkt/a#7...\nRemoving gs://bkt/...\n");
   EXPECT_EQ(Run({"storage", "rm", "gs://bkt"}).exit_code, 1);
 }
 

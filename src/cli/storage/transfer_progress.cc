@@ -33,9 +33,18 @@ void TransferProgress::Begin(size_t files, uint64_t bytes) {
 void TransferProgress::StartFile(const std::string& label) {
   std::lock_guard lock(mutex_);
   if (quiet_) return;
+  if (!label.empty()) {
+    ClearBar();
+    console_->Err(label + "\n");
+  }
+  Draw(!label.empty());
+}
+
+void TransferProgress::Note(const std::string& text) {
+  std::lock_guard lock(mutex_);
+  if (quiet_) return;
   ClearBar();
-  console_->Err(label + "\n");
-  Draw(true);
+  console_->Err(text + "\n");
 }
 
 void TransferProgress::Moved(uint64_t bytes) {
@@ -63,7 +72,15 @@ void TransferProgress::Finish() {
   if (drawn_) console_->ErrOwn("\n");
   drawn_ = false;
   double seconds = Seconds(clock_->Monotonic() - start_);
-  if (bytes_done_ > 0 && seconds > 0) {
+  if (gsutil_words_) {
+    // Deletions and the like move no bytes; copies that all were skipped say nothing.
+    if (files_done_ > 0 && bytes_ == 0 && bytes_done_ == 0) {
+      console_->Err(fmt::format("\nOperation completed over {} objects.\n", files_done_));
+    } else if (bytes_done_ > 0) {
+      console_->Err(fmt::format("\nOperation completed over {} objects/{}.\n", files_done_,
+                                DecimalByteText(bytes_done_)));
+    }
+  } else if (bytes_done_ > 0 && seconds > 0) {
     console_->Err(fmt::format("\nAverage throughput: {}/s\n",
                               ByteText(static_cast<double>(bytes_done_) / seconds)));
   }
