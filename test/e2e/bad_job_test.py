@@ -1,7 +1,12 @@
 """Jobs that go wrong: each ends in the right state with a sentence to act on, and leaves nothing."""
+import hashlib
+import io
 import json
+import pathlib
 import subprocess
+import tarfile
 import textwrap
+import time
 
 import pytest
 
@@ -53,6 +58,16 @@ CASES = {
             raise RuntimeError("setup.py is broken on purpose")
         setup(name="trainer", version="1", packages=["trainer"])
         """, "setup.py is broken on purpose"),
+    # Its children stay until the sandbox goes.
+    "setup_forks_forever": ("print('never')", """
+        import os, time
+        from setuptools import setup
+        while os.path.exists("/opt/hodei"):
+            if os.fork() == 0:
+                os.closerange(0, 3)  # else the build's end is seen when they end
+                time.sleep(1000)
+        setup(name="trainer", version="1", packages=["trainer"])
+        """, "Resource temporarily unavailable"),
 }
 
 
@@ -151,13 +166,81 @@ def test_pending_job_says_why(env, tmp_path, make_server):
     wait_for_state(own, "too_large", ["CANCELLED"])
 
 
+def archive(entries, compress="gz"):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=f"w:{compress}") as tar:
+        for info, data in entries:
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def link(name, target):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    return info
+
+
+CANARY = "hodei-slip-canary"
+HOSTILE = {
+    "slip": lambda: archive([(tarfile.TarInfo("t-1/setup.py"), b"from setuptools import setup; setup(name='t')"),
+                             (tarfile.TarInfo(f"../../../../../../../tmp/{CANARY}"), b"out")]),
+    "absolute": lambda: archive([(tarfile.TarInfo(f"/tmp/{CANARY}"), b"out")]),
+    "link": lambda: archive([(link("t-1/out", "/tmp"), b""), (tarfile.TarInfo(f"t-1/out/{CANARY}"), b"out")]),
+    "bomb": lambda: archive([(tarfile.TarInfo("t-1/zeros"), bytes(256 << 20))]),
+    "crowd": lambda: archive([(tarfile.TarInfo(f"t-1/{i}"), b"") for i in range(60_000)]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_package_fails_its_job_and_touches_nothing(env, tmp_path, name):
+    """T7, T8."""
+    (tmp_path / "t-1.tar.gz").write_bytes(HOSTILE[name]())
+    run(f"hodei storage cp t-1.tar.gz gs://bad-jobs/{name}/t-1.tar.gz", env, cwd=tmp_path)
+    run(f"hodei ml-engine jobs submit training bad_{name} --region us-central1 --runtime-version 2.11 --python-version 3.7 "
+        f"--packages gs://bad-jobs/{name}/t-1.tar.gz --module-name t.task --staging-bucket gs://bad-jobs", env)
+    wait_for_state(env, f"bad_{name}", ["FAILED"], seconds=120)
+    message = described(env, f"bad_{name}")["errorMessage"]
+    assert "t-1.tar.gz" in message or "package" in message, message
+    assert not (pathlib.Path("/tmp") / CANARY).exists()
+
+
+def loop_images(folder):
+    """Backing files of loop devices that lie in `folder`."""
+    files = [p.read_text().strip() for p in pathlib.Path("/sys/block").glob("loop*/loop/backing_file")]
+    return [f for f in files if f.startswith(str(folder))]
+
+
+def left_in_kernel(data):
+    """Control groups and network namespaces of this server's replicas."""
+    instance = "hodei-" + hashlib.sha256(str(data / "exec").encode()).hexdigest()[:10]
+    groups = subprocess.run(["find", "/sys/fs/cgroup", "-path", f"*/{instance}/*", "-type", "d"],
+                            capture_output=True, text=True).stdout.split()
+    names = pathlib.Path("/run/netns")
+    return groups + [str(n) for n in (names.iterdir() if names.exists() else []) if n.name.startswith(instance)]
+
+
+def eventually(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)  # waiting for the kernel: there is nothing to wait on
+    return condition()
+
+
 def test_nothing_is_left_behind(env, server, tmp_path):
     submit(env, tmp_path, "clean", "print('bye')")
     wait_for_state(env, "clean", ["SUCCEEDED"])
-    mounts = open("/proc/self/mounts", encoding="utf-8").read()
-    running = [j for j in json.loads(run("hodei ml-engine jobs list --format json", env).stdout)
-               if j["state"] in ("RUNNING", "PREPARING", "CANCELLING")]
-    if not running:
-        assert str(server.data) not in mounts
-        assert subprocess.run(["pgrep", "-f", f"{server.data}/"], capture_output=True, text=True).stdout.split() in (
-            [], [str(server.process.pid)])
+    # Everything above has ended: well, badly, cancelled.
+    states = {j["jobId"]: j["state"] for j in json.loads(run("hodei ml-engine jobs list --format json", env).stdout)}
+    assert not [j for j, state in states.items() if state in ("QUEUED", "RUNNING", "PREPARING", "CANCELLING")]
+    assert str(server.data) not in open("/proc/self/mounts", encoding="utf-8").read()
+    assert eventually(lambda: not left_in_kernel(server.data)), left_in_kernel(server.data)
+    assert eventually(lambda: not list((server.data / "exec" / "replicas").iterdir()))
+    assert not [p for p in (server.data / "jobs").glob("*/*") if p.name in ("packages", "api")]
+    running = subprocess.run(["pgrep", "-f", f"{server.data}/"], capture_output=True, text=True).stdout.split()
+    assert running in ([], [str(server.process.pid)])
+    # Volumes that stand ready are the server's, few, and go with it.
+    assert eventually(lambda: len(loop_images(server.data)) <= 6)
+    server.stop()
+    assert eventually(lambda: not loop_images(server.data)), loop_images(server.data)
+    server.start()

@@ -3,10 +3,11 @@ import json
 import os
 import random
 import re
+import subprocess
 import textwrap
 import time
 
-from conftest import run, state_of, wait_for_state
+from conftest import BIN, run, state_of, wait_for_state
 
 KILLS = int(os.environ.get("HODEI_KILLS", "200"))
 COUNTER = """
@@ -48,16 +49,29 @@ def assert_ran_once(env, job, ticks):
     assert lines.count("end") == 1
 
 
+def program_pids(server):
+    """The host's process number of every replica's program, from the executor's records."""
+    pids = {}
+    for state in (server.data / "exec" / "replicas").glob("*/state"):
+        found = re.search(r"^program_pid=(\d+)$", state.read_text(), re.M)
+        pids[state.parent.name] = int(found.group(1))
+    return pids
+
+
 def test_running_job_is_adopted_with_the_same_process(make_server, tmp_path):
     server = make_server()
     env = server.environment()
     run("hodei storage buckets create gs://restart", env)
     assert submit(env, tmp_path, "adopted", 200).returncode == 0
     wait_for_state(env, "adopted", ["RUNNING"])
+    before = program_pids(server)
+    assert len(before) == 1
     server.kill()
     time.sleep(1)  # the job logs while no server is there: that is the case under test
     server.start()
     assert state_of(env, "adopted") == "RUNNING"
+    assert program_pids(server) == before
+    os.kill(*before.values(), 0)  # it lives
     wait_for_state(env, "adopted", ["SUCCEEDED"])
     assert_ran_once(env, "adopted", 200)
 
@@ -94,3 +108,57 @@ def test_random_kills_under_load(make_server, tmp_path):
         wait_for_state(env, job, ["SUCCEEDED"], seconds=600)
         assert_ran_once(env, job, 20)
     assert len(acknowledged) == number
+
+
+def test_second_server_on_the_same_folder_is_refused(make_server):
+    """F25."""
+    server = make_server()
+    second = subprocess.run([BIN / "hodeid", "--data", server.data, "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"],
+                            capture_output=True, text=True, timeout=60)
+    assert second.returncode != 0
+    assert str(server.data) in second.stderr
+    assert run("hodei ml-engine jobs list", server.environment()).returncode == 0
+
+
+def kill_points(make_server, tmp_path):
+    """Names of the durable steps that a job's life passes, in the order in which it first does."""
+    server = make_server(start=False)
+    server.start(env={"HODEI_FAILPOINTS": "none=delay:0", "HODEI_FAILPOINT_LOG": str(tmp_path / "hits")})
+    env = server.environment()
+    run("hodei storage buckets create gs://restart", env)
+    submit(env, tmp_path, "probe", 1)
+    wait_for_state(env, "probe", ["SUCCEEDED"])
+    server.stop()
+    return list(dict.fromkeys((tmp_path / "hits").read_text().split()))
+
+
+def test_kill_at_every_durable_step_of_a_job(make_server, tmp_path):
+    """F1: adopted or started once, wherever the server dies; an acknowledged job is never lost."""
+    points = kill_points(make_server, tmp_path)
+    assert {"job.commit", "job.committed", "job.start", "job.started", "meta.commit.begin",
+            "meta.commit.synced"} <= set(points), points
+    server = make_server()
+    env = server.environment()
+    run("hodei storage buckets create gs://restart", env)
+    acknowledged = []
+    # The first pass of each; of what every change of a job goes through, the later ones as well.
+    # What the upload of a package passes has tests beside the object store.
+    steps = [(p, 1) for p in points if p.startswith(("job.", "meta.", "log."))] + [("job.commit", 2), ("job.committed", 2), ("job.committed", 3)]
+    for number, (point, hit) in enumerate(steps):
+        server.stop()
+        server.start(env={"HODEI_FAILPOINTS": f"{point}=kill@{hit}"})
+        job = f"step_{number}"
+        if submit(env, tmp_path, job, 2).returncode == 0:
+            acknowledged.append(job)
+        deadline = time.monotonic() + 20
+        # A step that this job does not pass so often lets it end; else the server dies.
+        while server.process.poll() is None and time.monotonic() < deadline:
+            if state_of(env, job) in ("SUCCEEDED", "FAILED", ""):
+                break
+            time.sleep(0.05)  # waiting for another process: there is nothing to wait on
+        server.kill()
+        server.start()
+    assert acknowledged
+    for job in acknowledged:
+        wait_for_state(env, job, ["SUCCEEDED"])
+        assert_ran_once(env, job, 2)

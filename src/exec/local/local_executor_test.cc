@@ -524,6 +524,9 @@ TEST_P(LocalExecutorTest, EscapeProgramFindsNoWayOut) {
   const Output logs = Logs("escape");
   EXPECT_EQ(end.exit.exit_code, 0) << logs.text;
   EXPECT_THAT(logs.text, HasSubstr("escapes 0"));
+  const size_t cases = logs.text.find("cases ");
+  ASSERT_NE(cases, std::string::npos) << logs.text;
+  EXPECT_GE(std::stoi(logs.text.substr(cases + 6)), 90) << "some were not tried";
   EXPECT_THAT(logs.text, ::testing::Not(HasSubstr("ESCAPE ")));
 }
 
