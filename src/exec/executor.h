@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "sys/unique_fd.h"
 
 namespace hodei::exec {
 
@@ -144,6 +145,11 @@ class Executor {
   // Frees scratch, cgroup, network and records of an ended replica. Log segments stay.
   // FAILED_PRECONDITION while it runs.
   virtual Status Remove(const std::string& id) = 0;
+  // The stream socket `name` that the running replica has bound in its /work, as an O_PATH
+  // descriptor: connect(2) to /proc/self/fd/N reaches that very socket, whatever the replica puts
+  // there later. NOT_FOUND while there is none, FAILED_PRECONDITION when it is no socket or
+  // reached through a link, UNAVAILABLE when the replica does not run. `name` has no '/'.
+  virtual Result<UniqueFd> OpenSocket(const std::string& id, const std::string& name) = 0;
   // `changed(id)` is called from an executor thread whenever a replica's phase may have changed.
   virtual void OnChange(std::function<void(const std::string& id)> changed) = 0;
 };

@@ -14,6 +14,7 @@
 #include "exec/local/orphan_removal.h"
 #include "exec/local/replica_folders.h"
 #include "exec/local/replica_observer.h"
+#include "exec/local/replica_socket.h"
 #include "exec/local/replica_watcher.h"
 #include "exec/local/scratch_stock.h"
 #include "exec/local/seccomp_filter.h"
@@ -50,6 +51,7 @@ class LocalExecutor : public Executor {
   Result<std::vector<ReplicaStatus>> List() override;
   Status Stop(const std::string& id, bool now) override;
   Status Remove(const std::string& id) override;
+  Result<UniqueFd> OpenSocket(const std::string& id, const std::string& name) override;
   void OnChange(std::function<void(const std::string& id)> changed) override;
 
  private:
@@ -246,6 +248,23 @@ Status LocalExecutor::Remove(const std::string& id) {
     ReleaseEgress(*plan);
   }
   return OkStatus();
+}
+
+Result<UniqueFd> LocalExecutor::OpenSocket(const std::string& id, const std::string& name) {
+  const auto running = [&]() -> Result<ReplicaStatus> {
+    ASSIGN_OR_RETURN(ReplicaStatus status, Observe(id));
+    if (status.phase == ReplicaPhase::kRunning) return status;
+    return Unavailable(fmt::format("replica '{}' does not run", id));
+  };
+  ASSIGN_OR_RETURN(const ReplicaStatus before, running());
+  const auto ticks = StartTicks(before.pid);
+  ASSIGN_OR_RETURN(UniqueFd socket, OpenSocketOf(before.pid, name));
+  // The number may have become another process's while it was used.
+  ASSIGN_OR_RETURN(const ReplicaStatus after, running());
+  if (!ticks || after.pid != before.pid || StartTicks(after.pid) != ticks) {
+    return Unavailable(fmt::format("replica '{}' is ending", id));
+  }
+  return socket;
 }
 
 void LocalExecutor::ReleaseGroup(const LaunchPlan& plan) {

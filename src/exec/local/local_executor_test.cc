@@ -226,6 +226,43 @@ TEST_P(LocalExecutorTest, ProgramMayUseItsGrace) {
   EXPECT_THAT(Logs("grace").text, HasSubstr("bye"));
 }
 
+// A replica's own socket is reached; what it may put in its place is not.
+TEST_P(LocalExecutorTest, OnlyASocketOfTheReplicaIsOpened) {
+  ReplicaSpec spec = local().Shell("listens", R"(exec python3 -c '
+import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("/work/s.sock")
+s.listen()
+os.symlink("/work/s.sock", "/work/link")
+os.symlink("/etc", "/work/etc")
+open("/work/file", "w").close()
+open("/work/ready", "w").close()
+while True:
+    c = s.accept()[0]
+    c.sendall(b"hello")
+    c.close()
+')");
+  ASSERT_THAT(executor().Start(spec), IsOk());
+  Await("listens", ReplicaPhase::kRunning);
+  ASSERT_TRUE(Eventually([&] {
+    return executor().OpenSocket("listens", "ready").status().code() == Code::kFailedPrecondition;
+  }));
+  EXPECT_THAT(executor().OpenSocket("listens", "link"), StatusIs(Code::kFailedPrecondition));
+  EXPECT_THAT(executor().OpenSocket("listens", "etc"), StatusIs(Code::kFailedPrecondition));
+  EXPECT_THAT(executor().OpenSocket("listens", "file"), StatusIs(Code::kFailedPrecondition));
+  ASSERT_OK_AND_ASSIGN(const UniqueFd path, executor().OpenSocket("listens", "s.sock"));
+  const UniqueFd peer(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", path.get());
+  ASSERT_EQ(connect(peer.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  char text[5] = {};
+  EXPECT_EQ(recv(peer.get(), text, sizeof text, MSG_WAITALL), 5);
+  EXPECT_EQ(std::string(text, 5), "hello");
+  ASSERT_THAT(executor().Stop("listens", true), IsOk());
+  Await("listens", ReplicaPhase::kExited);
+}
+
 // F18: ignored SIGTERM.
 TEST_P(LocalExecutorTest, IgnoredSigtermEndsWithTheGrace) {
   ReplicaSpec spec = local().Lasting("ignores", true);

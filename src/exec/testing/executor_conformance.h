@@ -153,6 +153,18 @@ TEST_P(ExecutorConformance, RunningReplicaIsListedStoppedAndRemoved) {
   EXPECT_EQ(gone.phase, ReplicaPhase::kUnknown);
 }
 
+TEST_P(ExecutorConformance, ASocketThatIsNotThereIsNotOpened) {
+  EXPECT_THAT(executor().OpenSocket("nobody", "s.sock"), testing::StatusIs(Code::kUnavailable));
+  ASSERT_THAT(executor().Start(harness_->Lasting("silent", false)), testing::IsOk());
+  Await("silent", ReplicaPhase::kRunning);
+  EXPECT_THAT(executor().OpenSocket("silent", "s.sock"), testing::StatusIs(Code::kNotFound));
+  EXPECT_THAT(executor().OpenSocket("silent", "../s.sock"),
+              testing::StatusIs(Code::kInvalidArgument));
+  EXPECT_THAT(executor().Stop("silent", true), testing::IsOk());
+  Await("silent", ReplicaPhase::kExited);
+  EXPECT_THAT(executor().OpenSocket("silent", "s.sock"), testing::StatusIs(Code::kUnavailable));
+}
+
 TEST_P(ExecutorConformance, StopNowEndsAProgramThatIgnoresSigterm) {
   ASSERT_THAT(executor().Start(harness_->Lasting("stubborn", true)), testing::IsOk());
   Await("stubborn", ReplicaPhase::kRunning);

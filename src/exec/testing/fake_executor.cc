@@ -1,9 +1,12 @@
 #include "exec/testing/fake_executor.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <csignal>
 #include <utility>
+
+#include "sys/file.h"
 
 namespace hodei::exec {
 namespace {
@@ -96,6 +99,28 @@ Status FakeExecutor::Remove(const std::string& id) {
   }
   it->second.removed = true;
   return OkStatus();
+}
+
+Result<UniqueFd> FakeExecutor::OpenSocket(const std::string& id, const std::string& name) {
+  if (name.empty() || name.find('/') != std::string::npos) {
+    return InvalidArgument(fmt::format("'{}' is no socket name", name));
+  }
+  std::lock_guard lock(mutex_);
+  const auto it = replicas_.find(id);
+  if (it == replicas_.end() || it->second.removed ||
+      it->second.status.phase != ReplicaPhase::kRunning) {
+    return Unavailable(fmt::format("replica '{}' does not run", id));
+  }
+  if (it->second.socket_path.empty()) return NotFound("there is no socket");
+  return OpenFile(it->second.socket_path, O_PATH);
+}
+
+void FakeExecutor::SetSocket(const std::string& id, std::string path) {
+  {
+    std::lock_guard lock(mutex_);
+    replicas_[id].socket_path = std::move(path);
+  }
+  Notify(id);
 }
 
 void FakeExecutor::OnChange(std::function<void(const std::string& id)> changed) {

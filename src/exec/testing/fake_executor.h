@@ -29,6 +29,7 @@ class FakeExecutor : public Executor {
   Result<std::vector<ReplicaStatus>> List() override;
   Status Stop(const std::string& id, bool now = false) override;
   Status Remove(const std::string& id) override;
+  Result<UniqueFd> OpenSocket(const std::string& id, const std::string& name) override;
   void OnChange(std::function<void(const std::string& id)> changed) override;
 
   // Before use by other threads.
@@ -41,6 +42,9 @@ class FakeExecutor : public Executor {
   void SetStartHook(std::function<void(const ReplicaSpec& spec)> hook);
   // The next `count` calls of Start() for new ids answer `status` and start nothing.
   void FailStarts(Status status, int count = 1);
+
+  // OpenSocket() of a running replica opens the socket at `path`, which the test listens on.
+  void SetSocket(const std::string& id, std::string path);
 
   // Test drives the replica; unknown ids and ended replicas are left alone and answer false.
   bool Run(const std::string& id);
@@ -61,6 +65,7 @@ class FakeExecutor : public Executor {
     ReplicaStatus status;
     int stop_requests = 0;
     bool removed = false;
+    std::string socket_path;
   };
   bool Change(const std::string& id, ReplicaPhase phase, ReplicaExit exit);
   void Notify(const std::string& id);
