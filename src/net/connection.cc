@@ -171,7 +171,7 @@ void Connection::RefuseRequest() {
 
 bool Connection::AnswerAtOnce() {
   if (handler_ != nullptr) {
-    if (on_pool_ || !body_complete_) return false;
+    if (on_pool_ || !body_complete_ || handler_->answers_later()) return false;
     PerformCall(Call::kEnd);
   }
   RenderResponse();
@@ -201,6 +201,8 @@ Awaitable<bool> Connection::HandleRequest() {
     const Call call = failed ? Call::kError : Call::kEnd;
     if (on_pool_) {
       co_await CallOnPool(call);
+    } else if (call == Call::kEnd && handler_->answers_later()) {
+      co_await AnswerLater();
     } else {
       PerformCall(call);
     }
@@ -208,6 +210,28 @@ Awaitable<bool> Connection::HandleRequest() {
   if (!sending_.rendered) RenderResponse();
   const bool going_on = co_await Respond();
   co_return going_on;
+}
+
+Awaitable<void> Connection::AnswerLater() {
+  answered_ = false;
+  later_ = std::make_shared<LaterAnswer>(io_, [this](HttpResponse response) {
+    response_ = std::move(response);
+    answered_ = true;
+    Signal();
+  });
+  try {
+    handler_->OnEndLater(&io_->backends(), LaterAnswer::Callback(later_));
+  } catch (const std::exception&) {
+    response_ = core_->application->TransportError(500, "internal error");
+    answered_ = true;
+  }
+  while (!answered_ && !cut_) {
+    co_await WaitSignal();
+  }
+  signalled_ = false;
+  later_->Close();
+  later_.reset();
+  handler_.reset();
 }
 
 Awaitable<void> Connection::Linger() {

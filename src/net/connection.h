@@ -18,6 +18,7 @@
 #include "net/http_server.h"
 #include "net/input_buffer.h"
 #include "net/io_thread.h"
+#include "net/later_answer.h"
 #include "net/stream_mailbox.h"
 #include "net/transport.h"
 
@@ -55,6 +56,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   // Handles the request; false when the connection must end.
   Awaitable<bool> HandleRequest();
   bool StartHandler();
+  Awaitable<void> AnswerLater();
   void RefuseRequest();
   Awaitable<void> Linger();
 
@@ -126,6 +128,8 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   bool call_running_ = false;
   Status call_status_;
   HttpResponse response_;
+  std::shared_ptr<LaterAnswer> later_;
+  bool answered_ = false;
 
   // The answer under way.
   struct Sending {

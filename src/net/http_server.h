@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "net/backend_caller.h"
 #include "net/http_message.h"
 
 namespace hodei::net {
@@ -40,6 +41,15 @@ class RequestHandler {
   virtual Status OnBody(std::string_view piece) = 0;
   // The body is complete.
   virtual HttpResponse OnEnd() = 0;
+  // True when the answer takes longer than an I/O thread may be held and needs no thread meanwhile:
+  // OnEndLater() is then called in OnEnd()'s place. For inline handlers.
+  virtual bool answers_later() const { return false; }
+  // `done` is to be called exactly once, from any thread, maybe at once, and may be called after
+  // this object and even the connection are gone. `backends` belongs to this I/O thread.
+  virtual void OnEndLater(BackendCaller* backends, std::function<void(HttpResponse)> done) {
+    (void)backends;
+    done(OnEnd());
+  }
   // The body could not be taken: OnBody()'s error, over-limit, or malformed chunking.
   virtual HttpResponse OnError(const Status& status) = 0;
   // The peer went away, or was too slow, before the body was complete. No response can be sent.

@@ -58,6 +58,8 @@ void IoThread::Start() {
 }
 
 void IoThread::Join() {
+  // Kept connections to backends, and the sweep over them, would hold the loop.
+  if (thread_.joinable()) Post([this] { backends_.Close(); });
   work_.reset();
   if (thread_.joinable()) thread_.join();
 }
@@ -69,11 +71,11 @@ void IoThread::Add(ConnectionBase* connection) {
 
 void IoThread::Remove(ConnectionBase* connection) {
   connections_.erase(connection);
-  if (connections_.empty()) sweep_timer_.cancel();
+  if (connections_.empty() && backends_.empty()) sweep_timer_.cancel();
 }
 
 void IoThread::ArmSweep() {
-  if (sweep_armed_ || connections_.empty()) return;
+  if (sweep_armed_ || (connections_.empty() && backends_.empty())) return;
   sweep_armed_ = true;
   sweep_timer_.expires_after(sweep_interval_);
   sweep_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -87,6 +89,7 @@ void IoThread::SweepNow() {
   const int64_t now_ms = CoarseNowMs();
   // Sweep() only cancels; connections leave the set later, from their own coroutines.
   for (ConnectionBase* connection : connections_) connection->Sweep(now_ms);
+  backends_.Sweep(now_ms);
 }
 
 void IoThread::CutAll() {

@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "net/backend_pool.h"
 #include "net/http_server.h"
 #include "net/response_head.h"
 #include "net/worker_pool.h"
@@ -73,6 +74,7 @@ class IoThread {
   }
 
   boost::asio::io_context& context() { return context_; }
+  BackendPool& backends() { return backends_; }
   DateText& date() { return date_; }
   RequestIds& request_ids() { return request_ids_; }
   void Add(ConnectionBase* connection);
@@ -86,6 +88,7 @@ class IoThread {
 
   ServerCore* const core_;
   boost::asio::io_context context_;
+  BackendPool backends_{&context_};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer sweep_timer_;
   bool sweep_armed_ = false;
