@@ -208,6 +208,7 @@ Result<State> BuiltEnvironments::Ensure(const Request& request) {
   ASSIGN_OR_RETURN(State inspected, Inspect(request, *runtime, *interpreter, &inspection));
   if (inspected.phase != State::kReady) return inspected;
   if (!inspection.error.empty()) return Failed(inspection.error);
+  inspection.needed.insert(inspection.needed.end(), request.layers.begin(), request.layers.end());
   if (options_.all_layers) {
     for (const LayerDefinition& layer : runtime->layers) inspection.needed.push_back(layer.name);
   }

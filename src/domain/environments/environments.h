@@ -49,6 +49,8 @@ struct PackageFile {
 struct Request {
   RuntimeChoice runtime;
   std::vector<PackageFile> packages;  // in the order of packageUris; at most kPackagesMax
+  // Optional layers wanted whatever the packages name; those that the runtime lacks are left out.
+  std::vector<std::string> layers;
   // Unique per attempt of a job, [a-z0-9-]{1,80}. A failed build stays failed for the same build_id
   // and is tried again for a new one.
   std::string build_id;

@@ -16,10 +16,27 @@ constexpr std::array<LogSeverity, 9> kByCode = {v2::DEFAULT,  v2::DEBUG,   v2::I
                                                 v2::NOTICE,   v2::WARNING, v2::ERROR,
                                                 v2::CRITICAL, v2::ALERT,   v2::EMERGENCY};
 
-constexpr std::string_view kResourceType = "ml_job";
+constexpr std::string_view kJobType = "ml_job";
+constexpr std::string_view kVersionType = "cloudml_model_version";
 constexpr std::string_view kJobLabel = "ml.googleapis.com/job_id";
 constexpr std::string_view kTaskLabel = "ml.googleapis.com/task_name";
 constexpr std::string_view kTrialLabel = "ml.googleapis.com/trial_id";
+
+struct ModelVersion {
+  std::string_view model;
+  std::string_view version;
+};
+
+// A source whose job id is "models/M/versions/V" belongs to that version: no job id has a slash.
+std::optional<ModelVersion> VersionOf(const LogSource& source) {
+  std::string_view id = source.job_id;
+  constexpr std::string_view kModels = "models/";
+  constexpr std::string_view kVersions = "/versions/";
+  const size_t middle = id.find(kVersions);
+  if (!id.starts_with(kModels) || middle == id.npos) return std::nullopt;
+  return ModelVersion{id.substr(kModels.size(), middle - kModels.size()),
+                      id.substr(middle + kVersions.size())};
+}
 
 EntryText TextOf(const LogLine& line) {
   if (line.stream == LogStream::kService) {
@@ -75,6 +92,11 @@ EntryView::EntryView(const LogSource& source, std::string_view source_short, con
       line_(line),
       text_(TextOf(line)),
       insert_id_(MakeInsertId(line.seq, source_short)) {
+  if (VersionOf(source)) {
+    log_name_ =
+        fmt::format("projects/{}/logs/ml.googleapis.com%2F{}", source.project, source.task_name);
+    return;
+  }
   log_name_ = is_service() ? fmt::format("projects/{}/logs/ml.googleapis.com%2F{}", source.project,
                                          source.job_id)
                            : fmt::format("projects/{}/logs/{}", source.project, source.task_name);
@@ -96,7 +118,16 @@ std::optional<std::string_view> EntryView::PayloadField(std::string_view name) c
 }
 
 std::optional<std::string_view> EntryView::Field(std::string_view path) const {
-  if (path == "resource.type") return kResourceType;
+  const std::optional<ModelVersion> version = VersionOf(source_);
+  if (path == "resource.type") return version ? kVersionType : kJobType;
+  if (version) {
+    if (path == "resource.labels.model_id") return version->model;
+    if (path == "resource.labels.version_id") return version->version;
+    if (path == "resource.labels.region") return "global";
+    if (path == "resource.labels.job_id" || path == "labels.ml.googleapis.com/job_id") {
+      return std::nullopt;
+    }
+  }
   if (path == "resource.labels.job_id" || path == "labels.ml.googleapis.com/job_id") {
     return source_.job_id;
   }
@@ -132,15 +163,22 @@ bool EntryView::AnyText(const std::function<bool(std::string_view)>& visit) cons
 google::logging::v2::LogEntry EntryView::ToEntry() const {
   v2::LogEntry entry;
   entry.set_log_name(log_name_);
-  entry.mutable_resource()->set_type(std::string(kResourceType));
   auto& resource = *entry.mutable_resource()->mutable_labels();
   resource["project_id"] = source_.project;
-  resource["job_id"] = source_.job_id;
-  resource["task_name"] = source_.task_name;
-  auto& labels = *entry.mutable_labels();
-  labels[std::string(kJobLabel)] = source_.job_id;
-  labels[std::string(kTaskLabel)] = source_.task_name;
-  if (!source_.trial_id.empty()) labels[std::string(kTrialLabel)] = source_.trial_id;
+  if (const std::optional<ModelVersion> version = VersionOf(source_)) {
+    entry.mutable_resource()->set_type(std::string(kVersionType));
+    resource["model_id"] = version->model;
+    resource["version_id"] = version->version;
+    resource["region"] = "global";
+  } else {
+    entry.mutable_resource()->set_type(std::string(kJobType));
+    resource["job_id"] = source_.job_id;
+    resource["task_name"] = source_.task_name;
+    auto& labels = *entry.mutable_labels();
+    labels[std::string(kJobLabel)] = source_.job_id;
+    labels[std::string(kTaskLabel)] = source_.task_name;
+    if (!source_.trial_id.empty()) labels[std::string(kTrialLabel)] = source_.trial_id;
+  }
   entry.mutable_timestamp()->set_seconds(line_.time.unix_nanos / 1'000'000'000);
   entry.mutable_timestamp()->set_nanos(static_cast<int32_t>(line_.time.unix_nanos % 1'000'000'000));
   entry.set_severity(text_.severity);

@@ -255,7 +255,10 @@ std::vector<SourcePtr> DiskLogStore::Candidates(const LogQuery& query, const Fil
     return !set || std::find(set->begin(), set->end(), v) != set->end();
   };
   std::vector<SourcePtr> out;
-  if (!allowed(bounds.resource_types, "ml_job")) return out;
+  if (!allowed(bounds.resource_types, "ml_job") &&
+      !allowed(bounds.resource_types, "cloudml_model_version")) {
+    return out;
+  }
   std::shared_lock lock(mutex_);
   const auto take = [&](const std::vector<SourcePtr>& sources) {
     for (const SourcePtr& source : sources) {

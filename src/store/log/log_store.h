@@ -22,6 +22,7 @@ namespace hodei::store {
 // One folder of segments: the output of one replica in one attempt, or a job's service entries.
 struct LogSource {
   std::string project;  // project id
+  // Or "models/M/versions/V": its entries are of type cloudml_model_version then.
   std::string job_id;
   std::string task_name;  // "master-replica-0", "service"
   std::string trial_id;   // empty outside of tuning

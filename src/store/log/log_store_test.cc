@@ -101,6 +101,22 @@ TEST_F(LogStoreTest, MergesSourcesByTime) {
   EXPECT_THAT(Messages(query), IsEmpty());
 }
 
+TEST_F(LogStoreTest, EntriesOfAVersionAreOfItsOwnResourceType) {
+  ASSERT_THAT(store_->AppendService("p", "models/m/versions/v", v2::INFO, "answered"), IsOk());
+  Add("j", "master-replica-0").Line("of a job", 10);
+  Result<LogPage> page = store_->Query(
+      {.projects = {"p"},
+       .filter = "resource.type=cloudml_model_version AND resource.labels.model_id=m"});
+  ASSERT_THAT(page, IsOk());
+  ASSERT_THAT(page->entries, SizeIs(1));
+  const v2::LogEntry& entry = page->entries[0];
+  EXPECT_EQ(Message(entry), "answered");
+  EXPECT_EQ(entry.resource().type(), "cloudml_model_version");
+  EXPECT_EQ(entry.resource().labels().at("version_id"), "v");
+  EXPECT_THAT(Messages({.projects = {"p"}, .filter = "resource.type=ml_job"}),
+              ElementsAre("of a job"));
+}
+
 TEST_F(LogStoreTest, PagesWithoutGapOrRepeatInBothDirections) {
   FakeSupervisor a = Add("j", "a");
   FakeSupervisor b = Add("j", "b");
