@@ -4,6 +4,7 @@
 
 #include "service/model_service.h"
 #include "service/operation_service.h"
+#include "service/prediction_service.h"
 #include "service/version_service.h"
 
 namespace hodei::server {
@@ -51,6 +52,14 @@ void BindModels(Serving* serving, service::PolicyService* policies, Transcoder* 
   Bind(serving->versions(), transcoder, version + "DeleteVersion", &VersionService::DeleteVersion);
   Bind(serving->versions(), transcoder, version + "SetDefaultVersion",
        &VersionService::SetDefaultVersion);
+  // The bytes of predictions are wire/rest/predict_api's.
+  transcoder->AnsweredElsewhere("google.cloud.ml.v1.OnlinePredictionService.Predict");
+  const service::PredictionService* predictions = serving->predictions();
+  transcoder->Bind<hodei::v1::GetVersionServingRequest, hodei::v1::VersionServing>(
+      "hodei.v1.ServingInsight.GetVersionServing",
+      [predictions](const CallContext& call, const hodei::v1::GetVersionServingRequest& request) {
+        return predictions->GetVersionServing(call, request);
+      });
   const std::string operation = "google.cloud.ml.v1.OperationService.";
   Bind(serving->operations(), transcoder, operation + "GetOperation",
        &OperationService::GetOperation, Transcoder::Where::kInline);

@@ -284,6 +284,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
   RETURN_IF_ERROR(WriteServerFile(options));
   training_->StartReconciling();
   object_reconciler_->Start();
+  serving_->StartReconciling();
   return OkStatus();
 }
 
@@ -297,7 +298,9 @@ void RealServer::Stop() {
   if (stopped_) return;
   stopped_ = true;
   if (surfaces_) surfaces_->EndStreams();
+  if (serving_) serving_->EndRequests();
   if (http_) http_->Stop(kStopGrace);
+  if (serving_) serving_->StopReconciling();
   if (training_) training_->StopReconciling();
   if (object_reconciler_) object_reconciler_->Stop();
 }

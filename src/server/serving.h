@@ -19,6 +19,7 @@ namespace hodei::service {
 class ModelService;
 class VersionService;
 class OperationService;
+class PredictionService;
 }  // namespace hodei::service
 
 namespace hodei::server {
@@ -43,6 +44,12 @@ class Serving {
   virtual service::ModelService* models() = 0;
   virtual service::VersionService* versions() = 0;
   virtual service::OperationService* operations() = 0;
+  virtual service::PredictionService* predictions() = 0;
+  // The first look takes up the nodes that run already.
+  virtual void StartReconciling() = 0;
+  virtual void StopReconciling() = 0;
+  // Requests that wait are refused, and all that come: before the HTTP server stops.
+  virtual void EndRequests() = 0;
 };
 
 }  // namespace hodei::server

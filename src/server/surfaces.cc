@@ -28,6 +28,7 @@
 #include "wire/rest/api_services.h"
 #include "wire/rest/follow_api.h"
 #include "wire/rest/log_follow.h"
+#include "wire/rest/predict_api.h"
 #include "wire/rest/transcoder.h"
 
 namespace hodei::server {
@@ -227,6 +228,7 @@ struct Surfaces::Wired {
                  [this, projects = parts.projects](const std::string& name) {
                    return DescribeJob(job_table, projects, name);
                  }),
+        predict_api(parts.serving->predictions(), parts.authenticator, parts.clock),
         gcs({.store = parts.objects,
              .authenticator = parts.authenticator,
              .authorizer = parts.authorizer,
@@ -257,6 +259,7 @@ struct Surfaces::Wired {
   access::SignatureKeys signature_keys;
   access::HmacKeys hmac_keys;
   wire::metadata::MetadataApi metadata;
+  wire::rest::PredictApi predict_api;
   wire::gcs::GcsApi gcs;
 };
 
@@ -274,6 +277,8 @@ std::vector<Surface> Surfaces::All() const {
        [w](const net::RequestHead& head) { return w->tokens.Start(head); }},
       {wire::rest::FollowApi::Owns,
        [w](const net::RequestHead& head) { return w->follow_api.Start(head); }},
+      {wire::rest::PredictApi::Owns,
+       [w](const net::RequestHead& head) { return w->predict_api.Start(head); }},
       {[w](const net::RequestHead& head) { return w->gcs.Owns(head); },
        [w](const net::RequestHead& head) { return w->gcs.Start(head); }},
       {[w](const net::RequestHead& head) { return w->transcoder.Owns(head.path()); },

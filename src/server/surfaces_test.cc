@@ -17,6 +17,8 @@ class NoTraining : public Training {
   service::JobService* jobs() override { return nullptr; }
   exec::Executor* executor() override { return nullptr; }
   environments::Environments* environments() override { return nullptr; }
+  jobs::JobReconciler* reconciler() override { return nullptr; }
+  void Listen(Listener) override {}
   std::vector<std::string> notices() const override { return {}; }
   void StartReconciling() override {}
   void StopReconciling() override {}
@@ -73,8 +75,9 @@ TEST_F(SurfacesTest, UnimplementedMethodsAreListed) {
 }
 
 TEST_F(SurfacesTest, OnlyHealthAnswersWithoutACredential) {
-  for (const char* target : {"/", "/v1/projects/p/jobs", "/v1/projects/p/jobs/j:followLogs",
-                             "/storage/v1/b", "/b/o", "/no/such/route", "/$discovery/rest"}) {
+  for (const char* target :
+       {"/", "/v1/projects/p/jobs", "/v1/projects/p/jobs/j:followLogs", "/storage/v1/b", "/b/o",
+        "/metrics", "/no/such/route", "/$discovery/rest"}) {
     net::RequestHead head;
     head.method = "GET";
     head.target = target;

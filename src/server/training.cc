@@ -90,6 +90,24 @@ class LocalTraining : public Training {
   service::JobService* jobs() override { return service_.get(); }
   exec::Executor* executor() override { return executor_.get(); }
   environments::Environments* environments() override { return environments_.get(); }
+  jobs::JobReconciler* reconciler() override { return reconciler_.get(); }
+  void Listen(Listener listener) override {
+    // Held by the callbacks: one that runs now goes on with the listener it began with.
+    const auto held = std::make_shared<const Listener>(std::move(listener));
+    executor_->OnChange([this, held](const std::string& id) {
+      if (id.starts_with(environments::kBuildReplicaPrefix)) {
+        environments_->ReplicaChanged(id);
+      } else if (id.starts_with(jobs::kJobReplicaPrefix)) {
+        reconciler_->ReplicaChanged(id);
+      } else {
+        held->replica_changed(id);
+      }
+    });
+    environments_->OnChange([this, held] {
+      reconciler_->EnvironmentsChanged();
+      held->environments_changed();
+    });
+  }
   std::vector<std::string> notices() const override;
   void StartReconciling() override { reconciler_->Start(); }
   void StopReconciling() override {
@@ -137,13 +155,7 @@ Status LocalTraining::Init(const Parts& parts) {
                                    .sockets = parts.sockets,
                                    .clock = parts.clock,
                                    .machines = &machines});
-  executor_->OnChange([this](const std::string& id) {
-    if (id.starts_with(environments::kBuildReplicaPrefix))
-      environments_->ReplicaChanged(id);
-    else
-      reconciler_->ReplicaChanged(id);
-  });
-  environments_->OnChange([this] { reconciler_->EnvironmentsChanged(); });
+  Listen({[](const std::string&) {}, [] {}});
   service_ = std::make_unique<service::JobService>(
       service::JobServiceDependencies{.store = parts.meta,
                                       .objects = parts.objects,

@@ -1,6 +1,7 @@
 // What runs training jobs: executor, environments, the job reconciler and its service, wired.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@
 #include "store/object/object_store.h"
 #include "wire/paging/page_token.h"
 
+namespace hodei::jobs {
+class JobReconciler;
+}
 namespace hodei::service {
 class JobService;
 }
@@ -45,6 +49,13 @@ class Training {
   // What serving shares with jobs.
   virtual exec::Executor* executor() = 0;
   virtual environments::Environments* environments() = 0;
+  virtual jobs::JobReconciler* reconciler() = 0;
+  // Who else is told of changes of replicas and environments; set once, before they can come.
+  struct Listener {
+    std::function<void(const std::string& id)> replica_changed;
+    std::function<void()> environments_changed;
+  };
+  virtual void Listen(Listener listener) = 0;
   // Sentences for the terminal: the sandbox's tier and what is missing for a better one.
   virtual std::vector<std::string> notices() const = 0;
   // The first look takes up what runs already.

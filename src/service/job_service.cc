@@ -36,7 +36,8 @@ Result<std::string> ProjectOfParent(std::string_view parent) {
 Job InputOf(const Job& asked) {
   Job job;
   job.set_job_id(asked.job_id());
-  *job.mutable_training_input() = asked.training_input();
+  if (asked.has_training_input()) *job.mutable_training_input() = asked.training_input();
+  if (asked.has_prediction_input()) *job.mutable_prediction_input() = asked.prediction_input();
   *job.mutable_labels() = asked.labels();
   return job;
 }
@@ -150,22 +151,26 @@ Result<Job> JobService::CreateJob(const CallContext& context,
   ASSIGN_OR_RETURN(const std::string parent, ProjectOfParent(request.parent()));
   ASSIGN_OR_RETURN(const std::string project, deps_.authorizer->ResolveProject(parent));
   RETURN_IF_ERROR(jobs::ValidateJob(*deps_.machines, request.job()));
+  const bool batch = request.job().has_prediction_input();
   const auto& input = request.job().training_input();
-  RETURN_IF_ERROR(CheckRuntime(input.runtime_version(), input.python_version()));
+  if (!batch) {
+    RETURN_IF_ERROR(CheckRuntime(input.runtime_version(), input.python_version()));
+  }
   jobs::JobRecord record;
   *record.mutable_job() = InputOf(request.job());
   record.set_project(project);
   record.set_uid(RandomId(kUidCharacters));
   record.set_creator(context.principal.email);
-  RETURN_IF_ERROR(ResolvePackages(context, &record));
+  RETURN_IF_ERROR(batch ? batches_.Fill(context, &record) : ResolvePackages(context, &record));
   record.mutable_job()->set_state(Job::QUEUED);
   const int64_t now = deps_.clock->Now().unix_nanos;
   record.mutable_job()->mutable_create_time()->set_seconds(now / 1'000'000'000);
   const std::string name = jobs::NameOf(record);
-  ASSIGN_OR_RETURN(const jobs::StoredJob stored,
-                   table_.Create(record, {access::GrantAtCreation(name, "roles/ml.jobOwner",
-                                                                  context.principal)}));
-  return jobs::JobOf(stored);
+  const Result<jobs::StoredJob> stored = table_.Create(
+      record, {access::GrantAtCreation(name, "roles/ml.jobOwner", context.principal)});
+  if (!stored.ok() && batch) batches_.Release(record);
+  if (!stored.ok()) return stored.status();
+  return jobs::JobOf(*stored);
 }
 
 Result<Job> JobService::GetJob(const CallContext&,

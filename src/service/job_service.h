@@ -18,6 +18,7 @@
 #include "google/cloud/ml/v1/job.pb.h"
 #include "google/protobuf/empty.pb.h"
 #include "hodei/v1/job_insight.pb.h"
+#include "service/batch_creation.h"
 #include "service/call_context.h"
 #include "store/object/object_store.h"
 #include "wire/paging/page_token.h"
@@ -44,7 +45,10 @@ struct JobServiceDependencies {
 class JobService {
  public:
   explicit JobService(const JobServiceDependencies& dependencies)
-      : deps_(dependencies), table_(dependencies.store) {}
+      : deps_(dependencies),
+        table_(dependencies.store),
+        batches_(dependencies.store, dependencies.objects, dependencies.authorizer,
+                 dependencies.environments, dependencies.clock) {}
 
   // Durable when it returns. ALREADY_EXISTS for an id that was ever used.
   Result<google::cloud::ml::v1::Job> CreateJob(
@@ -74,6 +78,7 @@ class JobService {
 
   const JobServiceDependencies deps_;
   jobs::JobTable table_;
+  const BatchCreation batches_;
   std::mutex mutex_;
   // Pairs that Resolve() took: planning an environment hashes what it is made of, and which pairs
   // there are does not change while the server runs. Guarded by mutex_.

@@ -56,6 +56,62 @@ Status SourceAccess::AddPackages(const CallContext& context,
   return OkStatus();
 }
 
+Status SourceAccess::CheckWritable(const CallContext& context, const std::string& bucket,
+                                   const std::string& uri, const char* field) const {
+  const Result<store::Bucket> found = objects_->GetBucket(bucket);
+  if (!found.ok() && found.status().code() != Code::kNotFound) return found.status();
+  if (found.ok() && authorizer_
+                        ->CheckResource(context.principal, found->project_id(), "buckets/" + bucket,
+                                        "storage.objects.create")
+                        .ok()) {
+    return OkStatus();
+  }
+  return InvalidField(field, fmt::format("The provided GCS path {} cannot be written: its bucket "
+                                         "does not exist or the caller has no access to it.",
+                                         uri));
+}
+
+Status SourceAccess::AddInputs(
+    const CallContext& context, const std::string& uri, const char* field,
+    google::protobuf::RepeatedPtrField<models::SourceFile>* inputs) const {
+  ASSIGN_OR_RETURN(const jobs::GcsUri parsed, jobs::ParseGcsUri(uri));
+  RETURN_IF_ERROR(CheckReadable(context, parsed.bucket, uri, field));
+  const auto add = [&](const store::Object& object) {
+    models::SourceFile* file = inputs->Add();
+    file->set_path(object.name());
+    file->set_bucket(parsed.bucket);
+    file->set_object(object.name());
+    file->set_generation(object.generation());
+    file->set_size_bytes(object.size());
+  };
+  const bool wildcard = parsed.object.ends_with('*');
+  if (!wildcard && !parsed.object.empty() && !parsed.object.ends_with('/')) {
+    const Result<store::Object> object = objects_->GetObject(parsed.bucket, parsed.object);
+    if (object.ok()) return add(*object), OkStatus();
+    if (object.status().code() != Code::kNotFound) return object.status();
+  }
+  store::ListObjectsOptions options;
+  options.prefix = wildcard ? parsed.object.substr(0, parsed.object.size() - 1) : parsed.object;
+  if (!wildcard && !options.prefix.empty() && !options.prefix.ends_with('/')) {
+    options.prefix += '/';
+  }
+  const int before = inputs->size();
+  do {
+    ASSIGN_OR_RETURN(const store::ListObjectsPage page,
+                     objects_->ListObjects(parsed.bucket, options));
+    for (const store::Object& object : page.items) {
+      if (object.name().ends_with('/')) continue;
+      if (inputs->size() >= kInputObjectsMax) {
+        return InvalidField(field,
+                            fmt::format("More than {} input objects are named.", kInputObjectsMax));
+      }
+      add(object);
+    }
+    options.page_token = page.next_page_token;
+  } while (!options.page_token.empty());
+  return inputs->size() > before ? OkStatus() : Unreadable(field, uri);
+}
+
 Result<models::ModelSource> SourceAccess::Resolve(
     const CallContext& context, const google::cloud::ml::v1::Version& version) const {
   const Result<models::ModelFolder> folder = models::ParseModelFolder(version.deployment_uri());

@@ -14,6 +14,9 @@
 
 namespace hodei::service {
 
+// Of all input paths of one batch prediction together.
+inline constexpr int kInputObjectsMax = 10'000;
+
 class SourceAccess {
  public:
   // Neither is owned.
@@ -24,6 +27,13 @@ class SourceAccess {
   // `version` has passed ValidateVersion() and names a machine.
   Result<models::ModelSource> Resolve(const CallContext& context,
                                       const google::cloud::ml::v1::Version& version) const;
+  // Objects that `uri` names: one object, what is below a folder, or with '*' at its end all whose
+  // name begins so. `field` is named in errors.
+  Status AddInputs(const CallContext& context, const std::string& uri, const char* field,
+                   google::protobuf::RepeatedPtrField<models::SourceFile>* inputs) const;
+  // The caller may make objects in the bucket.
+  Status CheckWritable(const CallContext& context, const std::string& bucket,
+                       const std::string& uri, const char* field) const;
 
  private:
   Status CheckReadable(const CallContext& context, const std::string& bucket,

@@ -8,6 +8,7 @@
 #include "domain/models/list_filter.h"
 #include "domain/models/model_name.h"
 #include "domain/models/validation.h"
+#include "domain/serving/model_files.h"
 
 namespace hodei::service {
 namespace {
@@ -53,7 +54,13 @@ Result<Operation> VersionService::CreateVersion(
   record.set_project(parsed.project);
   record.set_uid(RandomId(kUidCharacters));
   record.set_creator(context.principal.email);
-  return registry_->CreateVersion(std::move(record));
+  // Before the record: what a version names must be there as long as it is. A hold without its
+  // version is let go when the server starts.
+  const std::string holder = serving::HolderOf(record.uid());
+  RETURN_IF_ERROR(serving::HoldSource(objects_, holder, record.source()));
+  Result<Operation> operation = registry_->CreateVersion(std::move(record));
+  if (!operation.ok()) (void)objects_->ReleaseGenerations(holder);
+  return operation;
 }
 
 Result<ListVersionsResponse> VersionService::ListVersions(

@@ -19,6 +19,7 @@ class VersionService {
                  const environments::Environments* environments,
                  const wire::PageTokens* page_tokens)
       : registry_(registry),
+        objects_(objects),
         sources_(objects, authorizer),
         environments_(environments),
         page_tokens_(page_tokens) {}
@@ -40,6 +41,7 @@ class VersionService {
 
  private:
   models::Registry* const registry_;
+  store::ObjectStore* const objects_;
   const SourceAccess sources_;
   const environments::Environments* const environments_;
   const wire::PageTokens* const page_tokens_;

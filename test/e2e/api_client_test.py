@@ -1,4 +1,6 @@
 """google-api-python-client (`ml` v1), built from this server's own discovery document."""
+import time
+
 import pytest
 from google.oauth2 import service_account
 from googleapiclient import discovery, errors
@@ -52,3 +54,38 @@ def test_what_is_still_to_come_says_so(server, ml):
     with pytest.raises(errors.HttpError) as error:
         ml.projects().models().versions().list(parent="projects/hodei-local/models/m").execute()
     assert error.value.status_code in (404, 501)
+
+
+def test_versions_polled_predicted_patched_and_deleted(server, ml, tmp_path):
+    """The flow of the client library's own samples, to a model that its loader refuses."""
+    env = server.environment()
+    (tmp_path / "model.bst").write_bytes(b"")
+    run("hodei storage buckets create gs://api-models && hodei storage cp model.bst gs://api-models/m/model.bst",
+        env, cwd=tmp_path)
+    models = ml.projects().models()
+    parent = "projects/hodei-local"
+    name = models.create(parent=parent, body={"name": "client_model"}).execute()["name"]
+    operation = models.versions().create(parent=name, body={
+        "name": "v1", "deploymentUri": "gs://api-models/m", "runtimeVersion": "bare"}).execute()
+    deadline = time.monotonic() + 120
+    while not operation.get("done"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)  # waiting for another process: there is nothing to wait on
+        operation = ml.projects().operations().get(name=operation["name"]).execute()
+    assert operation["error"]["message"].startswith("Create Version failed. Bad model detected with error:")
+    version = models.versions().get(name=name + "/versions/v1").execute()
+    assert version["state"] == "FAILED"
+    models.versions().patch(name=version["name"], updateMask="autoScaling.minNodes",
+                            body={"autoScaling": {"minNodes": 1}}).execute()
+    with pytest.raises(errors.HttpError) as refused:
+        models.versions().setDefault(name=version["name"], body={}).execute()
+    assert refused.value.status_code == 400
+    with pytest.raises(errors.HttpError) as unserved:
+        ml.projects().predict(name=version["name"], body={"instances": [1]}).execute()
+    assert unserved.value.status_code == 400
+    operation = models.versions().delete(name=version["name"]).execute()
+    while not operation.get("done"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)  # waiting for another process: there is nothing to wait on
+        operation = ml.projects().operations().get(name=operation["name"]).execute()
+    assert models.delete(name=name).execute()["done"] is True

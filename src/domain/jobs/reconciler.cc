@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "domain/jobs/reconciler_entry.h"
 
@@ -124,8 +125,8 @@ void JobReconciler::RunUntilIdle(int passes) {
 }
 
 bool JobReconciler::InboxFilled() const {
-  return !changed_jobs_.empty() || !changed_replicas_.empty() || environments_changed_ ||
-         !completed_.empty();
+  return capacity_changed_ || !changed_jobs_.empty() || !changed_replicas_.empty() ||
+         environments_changed_ || !completed_.empty();
 }
 
 Status JobReconciler::LoadAll() {
@@ -144,6 +145,7 @@ void JobReconciler::TakeInbox() {
     jobs.swap(changed_jobs_);
     replicas.swap(changed_replicas_);
     std::swap(environments, environments_changed_);
+    if (std::exchange(capacity_changed_, false)) queue_changed_ = true;
   }
   if (!unreadable_.empty() && deps_.clock->Monotonic() >= next_reread_) {
     jobs.insert(unreadable_.begin(), unreadable_.end());
@@ -204,6 +206,8 @@ void JobReconciler::Reload(const std::string& name) {
     return;
   }
   unreadable_.erase(name);
+  // Batch predictions have a reconciler of their own (domain/prediction).
+  if (stored->record.job().has_prediction_input()) return;
   if (it == entries_.end()) {
     if (IsTerminal(stored->record.job().state())) return;
     it = entries_.emplace(name, std::make_unique<Entry>()).first;
@@ -356,7 +360,25 @@ void JobReconciler::SetTimer(Entry* entry, std::optional<Nanoseconds> after) {
 void JobReconciler::MarkDue(Entry* entry) { due_.insert(entry); }
 
 CapacitySnapshot JobReconciler::Capacity() const {
-  return {total_, used_, options_.policy, options_.parallel_jobs};
+  Claim total = total_;
+  total.memory_bytes = std::max<int64_t>(total.memory_bytes - serving_memory_, 0);
+  return {total, used_, options_.policy, options_.parallel_jobs};
+}
+
+Claim JobReconciler::Used() const {
+  const std::lock_guard lock(mutex_);
+  return used_;
+}
+
+void JobReconciler::SetServingMemory(int64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (serving_memory_ == bytes) return;
+    serving_memory_ = bytes;
+  }
+  const std::lock_guard lock(inbox_mutex_);
+  capacity_changed_ = true;
+  inbox_filled_.notify_all();
 }
 
 int64_t JobReconciler::Position(std::string_view job_name) const {

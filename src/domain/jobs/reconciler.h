@@ -94,6 +94,12 @@ class JobReconciler {
   void ReplicaChanged(const std::string& replica_id);
   void EnvironmentsChanged();
 
+  // What jobs hold together, and what there is for them and serving. From any thread.
+  Claim Used() const;
+  const Claim& total() const { return total_; }
+  // Memory that serving holds from now on: jobs are placed on the rest. From any thread.
+  void SetServingMemory(int64_t bytes);
+
   // From any thread. `record` as the store has it.
   Insight Explain(const JobRecord& record) const;
   // 0 when the job is not queued. From any thread.
@@ -199,6 +205,7 @@ class JobReconciler {
   std::map<std::string, QueuePlace, std::less<>> places_;        // guarded by mutex_
   std::map<std::string, std::string, std::less<>> waiting_for_;  // guarded by mutex_
   Claim used_;                                                   // guarded by mutex_
+  int64_t serving_memory_ = 0;                                   // guarded by mutex_
 
   // The inbox.
   mutable std::mutex inbox_mutex_;
@@ -207,6 +214,7 @@ class JobReconciler {
   std::set<std::string> changed_replicas_;                     // guarded by inbox_mutex_
   bool environments_changed_ = false;                          // guarded by inbox_mutex_
   std::vector<std::pair<std::string, Completion>> completed_;  // by job; guarded by inbox_mutex_
+  bool capacity_changed_ = false;                              // guarded by inbox_mutex_
 
   SideWork side_work_;  // its tasks use the inbox
   std::unique_ptr<store::MetaStore::Watch> watch_;

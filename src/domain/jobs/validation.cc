@@ -261,8 +261,7 @@ Status ValidateJob(const Machines& machines, const Job& job) {
       CheckTraining(machines, job.training_input(), &violations);
       break;
     case Job::kPredictionInput:
-      violations.AddUnsupported("prediction_input",
-                                "Batch prediction is not supported by this server yet.");
+      CheckPrediction(machines, job.prediction_input(), &violations);
       break;
     case Job::kExplanationInput:
       violations.AddUnsupported("explanation_input",

@@ -24,6 +24,9 @@ inline constexpr size_t kGcsUriMaxBytes = 2048;
 inline constexpr size_t kPythonModuleMaxBytes = 255;
 inline constexpr int kParametersMax = 64;
 inline constexpr int kDiscreteValuesMax = 1000;
+inline constexpr int kInputPathsMax = 1000;
+inline constexpr int64_t kBatchSizeMax = 65536;
+inline constexpr int64_t kBatchWorkersMax = 100;
 
 // INVALID_ARGUMENT naming every wrong field, or UNIMPLEMENTED naming what this server does not do.
 // Output-only fields are not looked at.
@@ -40,6 +43,9 @@ void CheckMachines(const Machines& machines, const google::cloud::ml::v1::Traini
                    Violations* violations);
 void CheckHyperparameters(const google::cloud::ml::v1::HyperparameterSpec& spec,
                           Violations* violations);
+
+void CheckPrediction(const Machines& machines, const google::cloud::ml::v1::PredictionInput& input,
+                     Violations* violations);
 
 struct GcsUri {
   std::string bucket;

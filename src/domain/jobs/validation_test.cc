@@ -204,7 +204,30 @@ TEST(ValidateJob, WhatIsNotDoneIsUnimplemented) {
   Job prediction;
   prediction.set_job_id("j");
   prediction.mutable_prediction_input();
-  EXPECT_THAT(Validate(prediction), StatusIs(Code::kUnimplemented, HasSubstr("prediction_input")));
+  EXPECT_THAT(Validate(prediction), StatusIs(Code::kInvalidArgument, HasSubstr("prediction_input")));
+}
+
+TEST(ValidateJob, APredictionNamesItsInputItsOutputAndOneModel) {
+  Job job;
+  job.set_job_id("p1");
+  auto* input = job.mutable_prediction_input();
+  const Status nothing = ValidateJob(Machines::Published(), job);
+  for (const char* field : {"data_format", "input_paths", "output_path", "region"}) {
+    EXPECT_THAT(nothing.message(), ::testing::HasSubstr(field));
+  }
+  input->set_data_format(google::cloud::ml::v1::PredictionInput::TEXT);
+  input->add_input_paths("gs://bucket/in*");
+  input->set_output_path("gs://bucket/out");
+  input->set_region("us-central1");
+  EXPECT_THAT(ValidateJob(Machines::Published(), job).message(),
+              ::testing::HasSubstr("Exactly one of model_name"));
+  input->set_version_name("projects/p/models/m/versions/v");
+  EXPECT_TRUE(ValidateJob(Machines::Published(), job).ok());
+  input->add_input_paths("gs://bucket/a*b");
+  input->set_batch_size(-1);
+  const Status bad = ValidateJob(Machines::Published(), job);
+  EXPECT_THAT(bad.message(), ::testing::HasSubstr("input_paths[1]"));
+  EXPECT_THAT(bad.message(), ::testing::HasSubstr("batch_size"));
 }
 
 }  // namespace

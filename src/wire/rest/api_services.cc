@@ -14,6 +14,7 @@
 #include "google/iam/admin/v1/iam.pb.h"
 #include "google/logging/v2/logging.pb.h"
 #include "hodei/v1/job_insight.pb.h"
+#include "hodei/v1/serving_insight.pb.h"
 
 namespace hodei::wire::rest {
 
@@ -32,6 +33,7 @@ std::vector<const google::protobuf::ServiceDescriptor*> ApiServices() {
       google::logging::v2::LogEntry::descriptor()->file(),
       google::iam::admin::v1::ServiceAccount::descriptor()->file(),
       hodei::v1::JobExplanation::descriptor()->file(),
+      hodei::v1::VersionServing::descriptor()->file(),
   };
   std::vector<const google::protobuf::ServiceDescriptor*> services;
   for (const auto* file : files) {

@@ -97,6 +97,8 @@ void Transcoder::BindErased(std::string_view name, const Descriptor& request,
   Stop(fmt::format("there is no method {}", name));
 }
 
+void Transcoder::AnsweredElsewhere(std::string_view method) { elsewhere_.emplace(method); }
+
 bool Transcoder::Owns(std::string_view raw_path) const {
   return raw_path == "/v1" || raw_path.starts_with("/v1/") || IsDiscoveryPath(raw_path) ||
          router_.Knows(raw_path);
@@ -178,6 +180,7 @@ std::vector<std::string> Transcoder::UnboundMethods() const {
   std::vector<std::string> names;
   for (const ServiceDescriptor* service : services_) {
     for (int i = 0; i < service->method_count(); ++i) {
+      if (elsewhere_.contains(service->method(i)->full_name())) continue;
       if (!bound_.contains(service->method(i))) names.push_back(service->method(i)->full_name());
     }
   }

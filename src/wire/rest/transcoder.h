@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,9 @@ class Transcoder {
         where);
   }
 
+  // The method has a surface of its own, which is asked before this one.
+  void AnsweredElsewhere(std::string_view method);
+
   // True for paths that Start() answers: /v1/…, the discovery documents, and the routes elsewhere.
   bool Owns(std::string_view raw_path) const;
 
@@ -112,6 +116,7 @@ class Transcoder {
   TranscoderOptions options_;
   Router router_;
   std::map<const google::protobuf::MethodDescriptor*, Bound> bound_;
+  std::set<std::string, std::less<>> elsewhere_;
 };
 
 }  // namespace hodei::wire::rest

@@ -1,0 +1,462 @@
+#include "domain/prediction/batch_run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/digest.h"
+#include "base/encoding.h"
+#include "base/failpoint.h"
+#include "base/random_id.h"
+#include "domain/prediction/batch_answer.h"
+#include "domain/prediction/piece_reader.h"
+#include "domain/serving/load_error.h"
+#include "domain/serving/model_files.h"
+#include "sys/file.h"
+
+namespace hodei::prediction {
+namespace {
+
+using google::cloud::ml::v1::Job;
+using google::cloud::ml::v1::PredictionInput;
+using jobs::LogSeverity;
+
+constexpr int64_t kDefaultBatchSize = 64;
+constexpr size_t kReplicaIdCharacters = 6;
+constexpr std::chrono::seconds kRoomCheckInterval{2};
+constexpr std::chrono::seconds kRetryInterval{1};
+constexpr int kProgressLogEvery = 5;  // of the renewals of the counts
+constexpr char kManyErrors[] = "Further errors of other kinds.";
+
+void SetTime(WallTime time, google::protobuf::Timestamp* out) {
+  out->set_seconds(time.unix_nanos / 1'000'000'000);
+  out->set_nanos(static_cast<int32_t>(time.unix_nanos % 1'000'000'000));
+}
+
+store::GenerationName NameOf(const models::SourceFile& file) {
+  return {file.bucket(), file.object(), file.generation()};
+}
+
+}  // namespace
+
+std::string HolderOfBatch(const std::string& uid) { return kBatchHolderPrefix + uid; }
+
+struct BatchRun::ShardOutput {
+  std::unique_ptr<store::ObjectWriter> results;
+  std::map<std::string, int64_t, std::less<>> errors;
+  std::string header;
+};
+
+BatchRun::BatchRun(const BatchOptions& options, const BatchDependencies& dependencies,
+                   std::string name, std::function<void()> ended)
+    : options_(options),
+      deps_(dependencies),
+      name_(std::move(name)),
+      ended_(std::move(ended)),
+      table_(dependencies.store),
+      thread_([this](std::stop_token stop) { Run(stop); }) {}
+
+BatchRun::~BatchRun() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void BatchRun::Cancel() {
+  cancelled_ = true;
+  thread_.request_stop();
+}
+
+void BatchRun::EnvironmentsChanged() {
+  const std::lock_guard lock(mutex_);
+  news_ = true;
+  woken_.notify_all();
+}
+
+bool BatchRun::Wait(std::stop_token stop, Nanoseconds at_most) {
+  std::unique_lock lock(mutex_);
+  woken_.wait_for(lock, stop, at_most, [this] { return news_; });
+  news_ = false;
+  return !stop.stop_requested();
+}
+
+void BatchRun::Log(LogSeverity severity, const std::string& text) {
+  (void)deps_.log->AppendService(record_.project(), record_.job().job_id(), severity, text);
+}
+
+Status BatchRun::Change(const std::function<bool(jobs::JobRecord*)>& edit) {
+  const auto changed =
+      table_.Update(name_, [&](jobs::JobRecord* record) -> Result<bool> { return edit(record); });
+  RETURN_IF_ERROR(changed.status());
+  record_ = *changed;
+  if (record_.cancel_requested()) cancelled_ = true;
+  return OkStatus();
+}
+
+void BatchRun::Run(std::stop_token stop) {
+  while (true) {
+    const Status status = RunToTheEnd(stop);
+    if (stop.stop_requested() && !cancelled_) break;  // the server stops; the next one goes on
+    const Status ended = End(status);
+    if (ended.ok()) break;
+    spdlog::warn("batch prediction '{}': {}", name_, ended.ToString());
+    if (!Wait({}, kRetryInterval)) break;
+  }
+  memory_bytes_ = 0;
+  ended_flag_ = true;
+  ended_();
+}
+
+Status BatchRun::RunToTheEnd(std::stop_token stop) {
+  ASSIGN_OR_RETURN(const jobs::StoredJob stored, table_.Get(name_));
+  record_ = stored.record;
+  dir_ = fmt::format("{}/{}", options_.jobs_dir, record_.uid());
+  if (jobs::IsTerminal(record_.job().state())) return OkStatus();
+  if (record_.cancel_requested()) cancelled_ = true;
+  if (cancelled_) return Cancelled("");
+  RETURN_IF_ERROR(Announce());
+  RETURN_IF_ERROR(WaitForRoom(stop));
+  RETURN_IF_ERROR(Prepare(stop));
+  RETURN_IF_ERROR(PlanWork());
+  RETURN_IF_ERROR(RunWorkers(stop));
+  HODEI_FAILPOINT("batch.commit");
+  return CommitOutput();
+}
+
+Status BatchRun::Announce() {
+  if (record_.announced()) return OkStatus();
+  Log(LogSeverity::kInfo, "Validating job requirements...");
+  Log(LogSeverity::kInfo, "Job creation request has been successfully validated.");
+  Log(LogSeverity::kInfo, fmt::format("Job {} is queued.", record_.job().job_id()));
+  return Change([](jobs::JobRecord* record) {
+    record->set_announced(true);
+    return true;
+  });
+}
+
+Status BatchRun::WaitForRoom(std::stop_token stop) {
+  const auto& input = record_.job().prediction_input();
+  const jobs::Batch& batch = record_.batch();
+  model_.project = record_.project();
+  model_.model = batch.model();
+  model_.version = batch.version();
+  model_.spec = batch.spec();
+  model_.source = batch.source();
+  model_.signature_name = input.signature_name();
+  model_.batch = true;
+  const int64_t each = serving::NodeResources(model_.spec, options_.node).memory_bytes;
+  while (!stop.stop_requested()) {
+    const int room =
+        serving::RoomFor(each, deps_.host->held_memory_bytes(), deps_.host->jobs_memory_bytes(),
+                         deps_.host->total_memory_bytes());
+    if (room > 0) {
+      const int64_t asked =
+          input.max_worker_count() > 0 ? input.max_worker_count() : kDefaultMaxWorkers;
+      const int64_t cpus = std::max<int64_t>(deps_.executor->capabilities().cpu_millis / 1000, 1);
+      workers_ = static_cast<int>(std::min({asked, cpus, static_cast<int64_t>(room)}));
+      memory_bytes_ = each * workers_;
+      deps_.host->Hold("batch-" + record_.uid(), memory_bytes_);
+      return OkStatus();
+    }
+    (void)Wait(stop, kRoomCheckInterval);
+  }
+  return Cancelled("");
+}
+
+Status BatchRun::Prepare(std::stop_token stop) {
+  RETURN_IF_ERROR(Change([](jobs::JobRecord* record) {
+    if (record->job().state() != Job::QUEUED) return false;
+    record->mutable_job()->set_state(Job::PREPARING);
+    record->mutable_job()->mutable_prediction_output();
+    return true;
+  }));
+  Log(LogSeverity::kInfo, "Job is preparing.");
+  const std::string files = dir_ + "/files";
+  RETURN_IF_ERROR(MakeDirectories(dir_));
+  RETURN_IF_ERROR(
+      serving::StageSource(deps_.objects, HolderOfBatch(record_.uid()), model_.source, files));
+  environments::Request request;
+  ASSIGN_OR_RETURN(request.runtime, deps_.environments->Resolve(model_.spec.runtime_version(),
+                                                                model_.spec.python_version()));
+  for (const std::string& warning : request.runtime.warnings) {
+    Log(LogSeverity::kWarning, warning);
+  }
+  request.layers.assign(model_.source.layers().begin(), model_.source.layers().end());
+  request.build_id = fmt::format("bat-{}", record_.uid());
+  for (int i = 0; i < model_.source.packages_size(); ++i) {
+    const std::string path = fmt::format("{}/packages/{}", files, i);
+    ASSIGN_OR_RETURN(std::string digest, serving::Sha256OfFile(path));
+    request.packages.push_back({.host_path = path,
+                                .file_name = model_.source.packages(i).path(),
+                                .sha256 = std::move(digest)});
+  }
+  while (!stop.stop_requested()) {
+    ASSIGN_OR_RETURN(environment_, deps_.environments->Ensure(request));
+    if (environment_.phase == environments::State::kReady) break;
+    if (environment_.phase == environments::State::kFailed) {
+      return FailedPrecondition(environment_.error);
+    }
+    (void)Wait(stop, std::chrono::minutes(1));
+  }
+  const std::string config_dir = dir_ + "/config";
+  RETURN_IF_ERROR(MakeDirectories(config_dir, 0755));
+  return WriteFileDurably(
+      config_dir + "/config.json",
+      serving::ServeConfig(model_, serving::NodeResources(model_.spec, options_.node)), 0644);
+}
+
+Status BatchRun::PlanWork() {
+  const auto& input = record_.job().prediction_input();
+  std::vector<int64_t> sizes;
+  for (const models::SourceFile& file : record_.batch().inputs()) {
+    sizes.push_back(file.size_bytes());
+  }
+  shards_ = PlanShards(sizes, IsSplittable(input.data_format()), workers_);
+  workers_ = std::min(workers_, static_cast<int>(shards_.size()));
+  outputs_.clear();
+  for (size_t i = 0; i < shards_.size(); ++i) outputs_.push_back(std::make_unique<ShardOutput>());
+  const int64_t batch_size = input.batch_size() > 0 ? input.batch_size() : kDefaultBatchSize;
+  target_ = fmt::format("/batch?signature_name={}&batch_size={}&output={}",
+                        PercentEncode(input.signature_name()), batch_size,
+                        input.output_data_format() == PredictionInput::CSV ? "csv" : "json");
+  content_type_ = FormatOf(input.data_format()) == RecordFormat::kLines ? "text/plain"
+                                                                        : "application/x-tfrecord";
+  return OkStatus();
+}
+
+Result<std::string> BatchRun::StartReplica(int index) {
+  const std::string id = fmt::format("{}{}-{}-{}", kBatchReplicaPrefix, record_.uid(), index,
+                                     RandomId(kReplicaIdCharacters));
+  const std::string log_dir = fmt::format("{}/logs/{}", dir_, id);
+  RETURN_IF_ERROR(MakeDirectories(log_dir));
+  RETURN_IF_ERROR(deps_.log->AddSource({.project = record_.project(),
+                                        .job_id = record_.job().job_id(),
+                                        .task_name = fmt::format("worker-replica-{}", index),
+                                        .source_id = id,
+                                        .dir = log_dir}));
+  RETURN_IF_ERROR(deps_.executor->Start(serving::NodeSpec(
+      model_, id, environment_, dir_ + "/files", dir_ + "/config", log_dir, options_.node)));
+  return id;
+}
+
+std::string BatchRun::Explain(const std::string& id) {
+  const std::string words = serving::FindLoadError(fmt::format("{}/logs/{}", dir_, id));
+  if (!words.empty()) return words;
+  const auto status = deps_.executor->Observe(id);
+  if (!status.ok() || status->phase == exec::ReplicaPhase::kRunning) return "";
+  return "the serving program " + serving::EndText(*status);
+}
+
+Status BatchRun::RunWorkers(std::stop_token stop) {
+  std::stop_source ended;  // one fails, all end
+  std::stop_callback both(stop, [&ended] { ended.request_stop(); });
+  {
+    const std::lock_guard lock(mutex_);
+    next_shard_ = 0;
+    failure_ = OkStatus();
+    working_ = workers_;
+  }
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < workers_; ++i) {
+    threads.emplace_back([this, i, &ended] {
+      Work(ended.get_token(), i);
+      const std::lock_guard lock(mutex_);
+      --working_;
+      if (!failure_.ok()) ended.request_stop();
+      news_ = true;
+      woken_.notify_all();
+    });
+  }
+  int renewals = 0;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      woken_.wait_for(lock, options_.progress_interval, [this] { return working_ == 0; });
+      if (working_ == 0) break;
+    }
+    if (NoteProgress(++renewals % kProgressLogEvery == 0).ok() && cancelled_) {
+      ended.request_stop();
+    }
+  }
+  threads.clear();
+  if (stop.stop_requested() || cancelled_) return Cancelled("");
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void BatchRun::Work(std::stop_token stop, int index) {
+  BatchWorker worker({.executor = deps_.executor,
+                      .clock = deps_.clock,
+                      .start = [this, index] { return StartReplica(index); },
+                      .explain = [this](const std::string& id) { return Explain(id); }});
+  Status status = worker.Load(stop);
+  if (status.ok() && replicas_.fetch_add(1) == 0) {
+    status = Change([this](jobs::JobRecord* record) {
+      if (record->job().state() != Job::PREPARING) return false;
+      record->mutable_job()->set_state(Job::RUNNING);
+      SetTime(deps_.clock->Now(), record->mutable_job()->mutable_start_time());
+      return true;
+    });
+    Log(LogSeverity::kInfo, "Job is running.");
+  }
+  while (status.ok() && !stop.stop_requested()) {
+    size_t shard = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (next_shard_ >= shards_.size()) break;
+      shard = next_shard_++;
+    }
+    status = RunShard(stop, shard, &worker);
+  }
+  node_nanos_ += worker.ran().count();
+  if (status.ok() || status.code() == Code::kCancelled) return;
+  const std::lock_guard lock(mutex_);
+  if (failure_.ok()) failure_ = status;
+}
+
+Status BatchRun::RunShard(std::stop_token stop, size_t shard, BatchWorker* worker) {
+  ShardOutput* output = outputs_[shard].get();
+  ASSIGN_OR_RETURN_CTX(output->results, deps_.objects->NewWriter(), "write the results");
+  const auto& input = record_.job().prediction_input();
+  RecordCutter cutter(FormatOf(input.data_format()), [&](std::string_view chunk) -> Status {
+    ASSIGN_OR_RETURN(const std::string body, worker->Score(stop, target_, content_type_, chunk));
+    return TakeAnswer(body, output);
+  });
+  for (const Piece& piece : shards_[shard]) {
+    const models::SourceFile& file = record_.batch().inputs(piece.input);
+    const std::string uri = fmt::format("gs://{}/{}", file.bucket(), file.object());
+    ASSIGN_OR_RETURN_CTX(const store::OpenedObject opened,
+                         deps_.objects->OpenHeld(HolderOfBatch(record_.uid()), NameOf(file)), uri);
+    RETURN_IF_ERROR_CTX(ReadPiece(opened, piece, input.data_format(), &cutter), uri);
+  }
+  return OkStatus();
+}
+
+Status BatchRun::TakeAnswer(std::string_view body, ShardOutput* output) {
+  ASSIGN_OR_RETURN(const BatchAnswer answer, ParseBatchAnswer(body));
+  for (const std::string_view lines : answer.results) {
+    RETURN_IF_ERROR_CTX(output->results->Append(lines), "write the results");
+  }
+  if (answer.header && output->header.empty()) output->header = *answer.header;
+  for (const BatchAnswer::Error& error : answer.errors) {
+    auto it = output->errors.find(error.text);
+    if (it == output->errors.end()) {
+      const bool room = output->errors.size() < kErrorTextsMax;
+      it = output->errors.emplace(room ? std::string(error.text) : kManyErrors, 0).first;
+    }
+    it->second += error.count;
+  }
+  predictions_ += answer.predictions;
+  errors_ += answer.errors_total;
+  return OkStatus();
+}
+
+Status BatchRun::NoteProgress(bool log) {
+  if (log) {
+    Log(LogSeverity::kInfo, fmt::format("{} predictions so far, {} instances in error.",
+                                        predictions_.load(), errors_.load()));
+  }
+  const auto changed = table_.Update(name_, [&](jobs::JobRecord* record) -> Result<bool> {
+    if (record->cancel_requested()) cancelled_ = true;
+    if (record->job().state() != Job::RUNNING) return false;
+    auto* output = record->mutable_job()->mutable_prediction_output();
+    output->set_prediction_count(predictions_);
+    output->set_error_count(errors_);
+    return true;
+  });
+  return changed.status();
+}
+
+Status BatchRun::CommitFile(std::unique_ptr<store::ObjectWriter> writer, const std::string& name) {
+  store::Object object;
+  object.set_bucket(record_.batch().output_bucket());
+  object.set_name(record_.batch().output_prefix() + name);
+  object.set_content_type("text/plain");
+  RETURN_IF_ERROR_CTX(writer->Commit(object, {}, {}).status(),
+                      fmt::format("write gs://{}/{}", object.bucket(), object.name()));
+  committed_.push_back(object.name());
+  return OkStatus();
+}
+
+Status BatchRun::CommitOutput() {
+  const size_t count = outputs_.size();
+  committed_.clear();
+  Status status;
+  for (size_t i = 0; i < count && status.ok(); ++i) {
+    const std::string place = fmt::format("-{:05}-of-{:05}", i, count);
+    std::string stats;
+    for (const auto& [text, errors] : outputs_[i]->errors) stats += ErrorLine(text, errors) + "\n";
+    Result<std::unique_ptr<store::ObjectWriter>> writer = deps_.objects->NewWriter();
+    status = writer.status();
+    if (status.ok()) status = (*writer)->Append(stats);
+    if (status.ok()) {
+      status = CommitFile(std::move(*writer), "prediction.errors_stats" + place);
+    }
+    if (status.ok()) {
+      status = CommitFile(std::move(outputs_[i]->results), "prediction.results" + place);
+    }
+  }
+  if (status.ok() && !outputs_.empty() && !outputs_[0]->header.empty()) {
+    ASSIGN_OR_RETURN(auto writer, deps_.objects->NewWriter());
+    status = writer->Append(outputs_[0]->header + "\n");
+    if (status.ok()) status = CommitFile(std::move(writer), "prediction.keys-00000-of-00001");
+  }
+  if (!status.ok()) RemoveCommitted();
+  return status;
+}
+
+// Half an output is none.
+void BatchRun::RemoveCommitted() {
+  for (const std::string& name : committed_) {
+    (void)deps_.objects->DeleteObject(record_.batch().output_bucket(), name, std::nullopt, {});
+  }
+  committed_.clear();
+}
+
+Status BatchRun::End(const Status& status) {
+  outputs_.clear();  // writers without a commit leave nothing
+  const bool cancelled = cancelled_;
+  bool ends = false;
+  const Status changed = Change([&](jobs::JobRecord* record) {
+    Job* job = record->mutable_job();
+    ends = !jobs::IsTerminal(job->state());
+    if (!ends) return false;
+    job->set_state(cancelled ? Job::CANCELLED : status.ok() ? Job::SUCCEEDED : Job::FAILED);
+    if (!cancelled) job->set_error_message(status.message());
+    SetTime(deps_.clock->Now(), job->mutable_end_time());
+    auto* output = job->mutable_prediction_output();
+    output->set_output_path(job->prediction_input().output_path());
+    output->set_prediction_count(predictions_);
+    output->set_error_count(errors_);
+    output->set_node_hours(std::ceil(static_cast<double>(node_nanos_) / 3.6e12 * 1e4) / 1e4);
+    return true;
+  });
+  if (changed.code() == Code::kNotFound) return OkStatus();
+  RETURN_IF_ERROR(changed);
+  if (ends) LogEnd();
+  deps_.host->Hold("batch-" + record_.uid(), 0);
+  (void)deps_.objects->ReleaseGenerations(HolderOfBatch(record_.uid()));
+  (void)RemoveTree(dir_ + "/files");
+  (void)RemoveTree(dir_ + "/config");
+  return OkStatus();
+}
+
+void BatchRun::LogEnd() {
+  switch (record_.job().state()) {
+    case Job::SUCCEEDED:
+      Log(LogSeverity::kInfo, fmt::format("{} predictions, {} instances in error.",
+                                          predictions_.load(), errors_.load()));
+      Log(LogSeverity::kInfo, "Job completed successfully.");
+      break;
+    case Job::CANCELLED:
+      Log(LogSeverity::kInfo, "Job was cancelled.");
+      break;
+    default:
+      Log(LogSeverity::kError, record_.job().error_message());
+      Log(LogSeverity::kError, "Job failed.");
+  }
+}
+
+}  // namespace hodei::prediction

@@ -1,0 +1,90 @@
+#include "domain/serving/node_probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "domain/serving/node_spec.h"
+#include "net/http_client.h"
+
+namespace hodei::serving {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::milliseconds kFirstWait{5};
+constexpr std::chrono::milliseconds kLongestWait{100};
+constexpr std::chrono::seconds kAnswerDeadline{10};
+constexpr size_t kWordsMaxBytes = 500;
+
+// Sleeps, or wakes when the probe is to end.
+void Wait(std::stop_token stop, std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  woken.wait_for(lock, stop, time, [] { return false; });
+}
+
+std::string Word(const json& object, const char* key) {
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_string()) return "";
+  return it->get<std::string>().substr(0, kWordsMaxBytes);
+}
+
+void ReadMetadata(net::HttpClient* client, ProbeResult* result) {
+  std::string body;
+  const auto collect = [&body](std::string_view piece) {
+    if (body.size() + piece.size() > kMetadataMaxBytes) return ResourceExhausted("too long");
+    body.append(piece);
+    return OkStatus();
+  };
+  const auto answer =
+      client->Send({.method = "GET", .target = "/metadata"}, collect, kAnswerDeadline);
+  if (!answer.ok() || answer->status != 200) return;
+  const json metadata = json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!metadata.is_object()) return;
+  result->framework = Word(metadata, "framework");
+  result->engine = Word(metadata, "engine");
+  result->engine_reason = Word(metadata, "engine_reason");
+}
+
+// True when the node is ready.
+bool Ask(exec::Executor* executor, ProbeResult* result) {
+  if (!result->socket) {
+    Result<UniqueFd> socket = executor->OpenSocket(result->id, kServeSocket);
+    if (!socket.ok()) return false;
+    result->socket = std::move(*socket);
+  }
+  const auto client =
+      net::HttpClient::Connect(fmt::format("unix:/proc/self/fd/{}", result->socket.get()));
+  if (!client.ok()) return false;
+  const auto answer = (*client)->Send({.method = "GET", .target = "/healthz"}, {}, kAnswerDeadline);
+  if (!answer.ok()) {
+    result->socket.Reset();  // it may have been bound anew
+    return false;
+  }
+  if (answer->status != 200) return false;
+  ReadMetadata(client->get(), result);
+  return true;
+}
+
+}  // namespace
+
+NodeProbe::NodeProbe(exec::Executor* executor, std::string id,
+                     std::function<void(ProbeResult)> ready)
+    : thread_([executor, id = std::move(id), ready = std::move(ready)](std::stop_token stop) {
+        ProbeResult result;
+        result.id = id;
+        std::chrono::milliseconds wait = kFirstWait;
+        while (!stop.stop_requested()) {
+          if (Ask(executor, &result)) return ready(std::move(result));
+          Wait(stop, wait);
+          wait = std::min(wait * 2, kLongestWait);
+        }
+      }) {}
+
+}  // namespace hodei::serving
