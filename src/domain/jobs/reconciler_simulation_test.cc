@@ -78,6 +78,9 @@ class MortalExecutor : public exec::Executor {
   Status Remove(const std::string& id) override {
     return Around([&] { return executor_->Remove(id); });
   }
+  Result<UniqueFd> OpenSocket(const std::string& id, const std::string& name) override {
+    return executor_->OpenSocket(id, name);
+  }
   void OnChange(std::function<void(const std::string&)> changed) override {
     executor_->OnChange(std::move(changed));
   }
