@@ -25,6 +25,8 @@ class InputBuilder {
  private:
   Status AddValue(simdjson::ondemand::value value, size_t depth);
   Status AddArray(simdjson::ondemand::array array, size_t depth);
+  template <typename T>
+  Status AddReals(simdjson::ondemand::array array, size_t depth);
   Status AddScalar(simdjson::ondemand::value value, size_t depth);
   Status AddNumber(simdjson::ondemand::value value);
   Status AddInteger(simdjson::ondemand::value value);
