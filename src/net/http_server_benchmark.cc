@@ -1,6 +1,6 @@
 // CPU per request and per byte of the HTTP server against a hand-written epoll loop, in one run:
 // rounds alternate, and the figures are ratios of medians, so that a busy machine blurs both alike.
-// Prints lines "bench NAME VALUE UNIT target TEXT".
+// Prints the rows that tools/bench.sh describes.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -130,11 +130,6 @@ void Download(int fd, uint64_t body_bytes) {
   }
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 class Trivial : public RequestHandler {
  public:
   explicit Trivial(Where where) : where_(where) {}
@@ -192,14 +187,12 @@ void MeasureGets(uint16_t port) {
     inline_us.push_back(inline_cpu * to_us);
     pool_us.push_back(pool_cpu * to_us);
   }
-  fmt::print("bench http_get_floor {:.2f} us target CPU of a hand-written epoll loop\n",
-             Median(floor_us));
-  fmt::print("bench http_get {:.2f} us target CPU of the I/O thread, inline handler\n",
-             Median(inline_us));
-  fmt::print("bench http_get_pool {:.2f} us target CPU of I/O thread and pool, pool handler\n",
-             Median(pool_us));
-  fmt::print("bench http_get_ratio {:.2f} x target <= 1.5 x the epoll floor\n",
-             Median(inline_us) / Median(floor_us));
+  for (size_t i = 0; i < floor_us.size(); ++i) {
+    fmt::print("bench http_get {:.2f} us peer=epoll:{:.2f} max_ratio=1.5 note=inline handler\n",
+               inline_us[i], floor_us[i]);
+    fmt::print("bench http_get_pool {:.2f} us peer=epoll:{:.2f} note=handler on the pool\n",
+               pool_us[i], floor_us[i]);
+  }
 }
 
 void MeasureDownload(uint16_t port, const std::string& path) {
@@ -221,11 +214,10 @@ void MeasureDownload(uint16_t port, const std::string& path) {
     floor_s.push_back(floor_cpu);
     server_s.push_back(cpu);
   }
-  fmt::print("bench http_download_floor {:.3f} s/GiB target CPU of a bare sendfile loop\n",
-             Median(floor_s));
-  fmt::print("bench http_download {:.3f} s/GiB target CPU of the server\n", Median(server_s));
-  fmt::print("bench http_download_ratio {:.2f} x target <= 1.1 x the sendfile floor\n",
-             Median(server_s) / Median(floor_s));
+  for (size_t i = 0; i < floor_s.size(); ++i) {
+    fmt::print("bench http_download {:.3f} s/GiB peer=sendfile:{:.3f} max_ratio=1.1\n", server_s[i],
+               floor_s[i]);
+  }
 }
 
 void Main() {

@@ -51,7 +51,7 @@ void Ingest(const std::string& dir) {
     }
   }
   Check(WriteAll(fd.get(), out));
-  fmt::print("bench log_frame_append {:.0f} lines/cpu-s target >= 500000\n",
+  fmt::print("bench log_frame_append {:.0f} lines/cpu-s min=500000\n",
              kLines / (CpuSeconds() - start));
 }
 
@@ -60,7 +60,7 @@ void Scan(LogStore* store, const std::string& name, const std::string& filter) {
   const double start = CpuSeconds();
   const Result<LogPage> page = store->Query(query);
   Check(page.status());
-  fmt::print("bench {} {:.2f} us/line target {} matches of {} lines\n", name,
+  fmt::print("bench {} {:.2f} us/line note={} matches of {} lines\n", name,
              (CpuSeconds() - start) / kLines * 1e6, page->entries.size(), kLines);
 }
 
@@ -91,7 +91,7 @@ void Latency(LogStore* store, const std::string& dir) {
     milliseconds.push_back(static_cast<double>((SystemClock().Monotonic() - start).count()) / 1e6);
   }
   std::sort(milliseconds.begin(), milliseconds.end());
-  fmt::print("bench log_store_tail_p50 {:.3f} ms target <= 5 with the rest of the way\n",
+  fmt::print("bench log_store_tail_p50 {:.3f} ms max=5 note=without HTTP; log_tail has the whole way\n",
              milliseconds[milliseconds.size() / 2]);
 }
 
