@@ -36,5 +36,29 @@ INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreConformance,
                                                        return MakeMemoryObjectStore(clock);
                                                      }}));
 
+// T27. In memory, where ten thousand commits take no time.
+TEST(MemoryObjectStore, OpenUploadsAreCappedUntilSomeEnd) {
+  const std::unique_ptr<ObjectStore> store = MakeMemoryObjectStore();
+  Bucket bucket;
+  bucket.set_name("bucket");
+  ASSERT_THAT(store->CreateBucket(bucket), IsOk());
+  UploadStart start;
+  start.principal = "eve";
+  start.object.set_bucket("bucket");
+  start.object.set_name("flood");
+  std::string resumable;
+  std::string multipart;
+  for (size_t i = 0; i < kOpenUploadLimit; ++i) {
+    ASSERT_OK_AND_ASSIGN(resumable, store->StartUpload(start));
+    ASSERT_OK_AND_ASSIGN(multipart, store->StartMultipart(start));
+  }
+  EXPECT_THAT(store->StartUpload(start), StatusIs(Code::kResourceExhausted));
+  EXPECT_THAT(store->StartMultipart(start), StatusIs(Code::kResourceExhausted));
+  ASSERT_THAT(store->CancelUpload(resumable, "eve"), IsOk());
+  ASSERT_THAT(store->AbortMultipart({"bucket", "flood", multipart}), IsOk());
+  EXPECT_THAT(store->StartUpload(start), IsOk());
+  EXPECT_THAT(store->StartMultipart(start), IsOk());
+}
+
 }  // namespace
 }  // namespace hodei::store
