@@ -15,7 +15,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 COROUTINE = re.compile(r"\bco_(await|return|yield)\b")
 # How values are written down is no protocol: these stand below the layers that hold values.
 NOTATIONS = ("wire/json", "wire/paging")
-LAYERS = ["base", "sys", "notation", "net", "store", "exec", "engine", "serve", "domain", "service", "wire", "server", "cli"]
+LAYERS = ["base", "sys", "notation", "net", "bucketfs", "store", "exec", "engine", "serve", "domain", "service", "wire", "server", "cli"]
 # Pairs that may never meet, whatever DEPS say, each with its reason.
 FORBIDDEN = [
     ("cli", "server", "the command speaks HTTP only, which proves that the API is enough"),
