@@ -72,3 +72,6 @@ def test_from_a_trained_model_to_scored_lines(trained, tool):
                 trained).stdout.split()
     scores = [json.loads(line) for line in lines]
     assert len(scores) == 3 and scores[0] > 0.5 > scores[1] and scores[2] > 0.5, scores
+    # A version's programs outlive the server: none may outlive the test.
+    run(f"hodei ml-engine versions delete v1 --model {model} --quiet && "
+        f"hodei ml-engine models delete {model} --quiet", trained)
