@@ -49,6 +49,8 @@ Result<environments::BuiltEnvironmentsOptions> EnvironmentOptions(const Training
   options.policy = runtimes.policy() == Runtimes::EXACT ? environments::RuntimePolicy::kExact
                                                         : environments::RuntimePolicy::kNearest;
   options.all_layers = runtimes.layers() == Runtimes::ALL;
+  if (runtimes.cache_gib() > 0) options.cache.bytes = runtimes.cache_gib() * (int64_t{1} << 30);
+  if (runtimes.cache_days() > 0) options.cache.age = std::chrono::hours(24) * runtimes.cache_days();
   if (!runtimes.file().empty()) {
     ASSIGN_OR_RETURN_CTX(options.runtimes_yaml, ReadFile(runtimes.file()), "read runtimes.file");
   }

@@ -23,6 +23,7 @@ constexpr char kPython[] = "/opt/hodei/packages/bin/python";
 constexpr std::chrono::seconds kInspectionDeadline{30};
 // How often a build is looked at when the executor reports nothing: limits need it.
 constexpr std::chrono::seconds kPollInterval{1};
+constexpr std::chrono::hours kSweepInterval{6};
 
 constexpr int64_t kMiB = 1 << 20;
 
@@ -53,6 +54,7 @@ BuiltEnvironmentsOptions WithDefaults(BuiltEnvironmentsOptions options) {
 State Failed(std::string error) { return {.phase = State::kFailed, .error = std::move(error)}; }
 
 State Building(const std::string& title, std::chrono::seconds elapsed) {
+  if (elapsed.count() == 0) return {.phase = State::kBuilding, .waiting_for = "building " + title};
   return {.phase = State::kBuilding,
           .waiting_for = fmt::format("building {} ({} s so far)", title, elapsed.count())};
 }
@@ -106,6 +108,7 @@ BuiltEnvironments::BuiltEnvironments(BuiltEnvironmentsOptions options, RuntimeTa
     : options_(std::move(options)),
       table_(std::move(table)),
       executor_(executor),
+      clock_(clock),
       lib_dir_(LibDir(options_.cache_dir)),
       store_(options_.cache_dir, Sha256Hex(options_.data_dir).substr(0, 12)),
       builder_(&store_, executor, clock) {}
@@ -132,6 +135,7 @@ Status BuiltEnvironments::Start() {
 }
 
 void BuiltEnvironments::Watch(std::stop_token stop) {
+  SweepLayers(store_, options_.cache, clock_->Now());
   while (!stop.stop_requested()) {
     // Without a build in progress there is nothing to look at until somebody starts one. Asked
     // before the lock: the builder calls the executor, whose listener calls ReplicaChanged(),
@@ -141,24 +145,27 @@ void BuiltEnvironments::Watch(std::stop_token stop) {
       std::unique_lock lock(mutex_);
       auto woken = [this] { return woken_; };
       if (idle) {
-        wake_.wait(lock, stop, woken);
+        wake_.wait_for(lock, stop, kSweepInterval, woken);
       } else {
         wake_.wait_for(lock, stop, kPollInterval, woken);
       }
       woken_ = false;
     }
-    if (!stop.stop_requested()) Poll();
+    if (stop.stop_requested()) return;
+    // The cache grows with every build; without one it still ages.
+    if (Poll() || idle) SweepLayers(store_, options_.cache, clock_->Now());
   }
 }
 
-void BuiltEnvironments::Poll() {
-  if (!builder_.Poll()) return;
+bool BuiltEnvironments::Poll() {
+  if (!builder_.Poll()) return false;
   std::function<void()> changed;
   {
     std::lock_guard lock(mutex_);
     changed = changed_;
   }
   if (changed) changed();
+  return true;
 }
 
 void BuiltEnvironments::OnChange(std::function<void()> changed) {
@@ -367,6 +374,7 @@ State BuiltEnvironments::Ready(const EnvironmentPlan& plan,
   std::vector<std::string> prefixes;
   for (const PlannedLayer& layer : plan) {
     state.mounts.push_back({.host_path = store_.TreePath(layer.key), .inside_path = layer.prefix});
+    store_.Touch(layer.key, clock_->Now());
     prefixes.insert(prefixes.begin(), layer.prefix);
     if (layer.definition) names.push_back(layer.name);
   }

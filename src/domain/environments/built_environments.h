@@ -13,6 +13,7 @@
 #include "domain/environments/environment_plan.h"
 #include "domain/environments/environments.h"
 #include "domain/environments/layer_builder.h"
+#include "domain/environments/layer_cache.h"
 #include "domain/environments/layer_store.h"
 #include "domain/environments/pip_settings.h"
 #include "domain/environments/runtime_table.h"
@@ -28,6 +29,7 @@ struct BuiltEnvironmentsOptions {
   std::string runtimes_yaml;              // text of runtimes.file; empty: the table of this release
   PipSources pip;                         // the server's environment and home
   std::vector<Interpreter> interpreters;  // FindInterpreters() outside of tests
+  LayerCacheLimits cache;                 // runtimes.cache_gib, runtimes.cache_days
   bool background = true;                 // false: the caller calls Poll(); for tests
 };
 
@@ -49,8 +51,8 @@ class BuiltEnvironments : public Environments {
   void OnChange(std::function<void()> changed) override;
   void ReplicaChanged(const std::string& replica_id) override;
 
-  // One look at all builds in progress; only with options.background == false.
-  void Poll();
+  // One look at all builds in progress; only with options.background == false. True when one ended.
+  bool Poll();
 
  private:
   BuiltEnvironments(BuiltEnvironmentsOptions options, RuntimeTable table, exec::Executor* executor,
@@ -74,6 +76,7 @@ class BuiltEnvironments : public Environments {
   const BuiltEnvironmentsOptions options_;
   const RuntimeTable table_;
   exec::Executor* const executor_;
+  const Clock* const clock_;
   const std::string lib_dir_;
   LayerStore store_;
   LayerBuilder builder_;

@@ -5,18 +5,22 @@
 #include <fts.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <limits>
 
 #include "base/failpoint.h"
+#include "base/random_id.h"
 #include "sys/file.h"
 
 namespace hodei::environments {
 namespace {
 
 constexpr char kMarker[] = "layer";
+constexpr char kGonePrefix[] = ".gone-";
 constexpr char kReportFile[] = "report";
 constexpr size_t kAttemptBytesMax = 4096;
 
@@ -51,6 +55,10 @@ LayerStore::LayerStore(std::string cache_dir, std::string owner)
 
 Status LayerStore::Open() {
   RETURN_IF_ERROR(MakeDirectories(layers_dir_, 0700));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(layers_dir_));
+  for (const std::string& name : names) {
+    if (name.starts_with(kGonePrefix)) RETURN_IF_ERROR(RemoveTree(LayerPath(name)));
+  }
   return MakeDirectories(builds_dir_, 0700);
 }
 
@@ -129,9 +137,59 @@ Status LayerStore::Discard(const BuildFolder& build) const { return RemoveTree(b
 
 Status LayerStore::Remove(std::string_view key) const { return RemoveTree(LayerPath(key)); }
 
+Result<std::vector<LayerStore::Layer>> LayerStore::Layers() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(layers_dir_));
+  std::vector<Layer> layers;
+  for (const std::string& name : names) {
+    struct stat marker;
+    if (stat(fmt::format("{}/{}", LayerPath(name), kMarker).c_str(), &marker) != 0) continue;
+    if (name.starts_with(kGonePrefix)) continue;
+    layers.push_back(
+        {.key = name,
+         .bytes = SizeOf(name),
+         .last_used = {marker.st_mtim.tv_sec * 1'000'000'000 + marker.st_mtim.tv_nsec}});
+  }
+  return layers;
+}
+
+int64_t LayerStore::SizeOf(std::string_view key) const {
+  const std::string path = LayerPath(key) + "/size";
+  if (const auto text = ReadFile(path, 64); text.ok()) return std::atoll(text->c_str());
+  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  const int64_t bytes = Measure(TreePath(key), {.bytes = kAll, .entries = kAll}).bytes;
+  (void)WriteFileDurably(path, std::to_string(bytes));
+  return bytes;
+}
+
+void LayerStore::Touch(std::string_view key, WallTime now) const {
+  const timespec time{now.unix_nanos / 1'000'000'000, now.unix_nanos % 1'000'000'000};
+  const timespec times[] = {time, time};
+  (void)utimensat(AT_FDCWD, fmt::format("{}/{}", LayerPath(key), kMarker).c_str(), times, 0);
+}
+
+Result<bool> LayerStore::RemoveUnused(std::string_view key) const {
+  ASSIGN_OR_RETURN(const UniqueFd tree, OpenFile(TreePath(key), O_RDONLY | O_DIRECTORY));
+  // By number: the header of flock() has the name of one of ours.
+  if (syscall(SYS_flock, tree.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    return ErrnoStatus(errno, fmt::format("lock layer '{}'", key));
+  }
+  // The name leaves first: a layer is there completely or not at all.
+  const std::string gone = LayerPath(kGonePrefix + RandomId());
+  if (rename(LayerPath(key).c_str(), gone.c_str()) != 0) {
+    return ErrnoStatus(errno, fmt::format("remove layer '{}'", key));
+  }
+  RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("environments.layer.gone"));
+  RETURN_IF_ERROR(RemoveTree(gone));
+  return true;
+}
+
 LayerStore::Size LayerStore::TreeSize(const BuildFolder& build, Size limit) const {
+  return Measure(build.tree(), limit);
+}
+
+LayerStore::Size LayerStore::Measure(std::string path, Size limit) {
   Size size;
-  std::string path = build.tree();
   char* roots[] = {path.data(), nullptr};
   FTS* walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, nullptr);
   if (walk == nullptr) return size;

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 
 namespace hodei::environments {
@@ -58,6 +59,18 @@ class LayerStore {
   // Forgets a published layer that nobody uses.
   Status Remove(std::string_view key) const;
 
+  struct Layer {
+    std::string key;
+    int64_t bytes = 0;
+    WallTime last_used;
+  };
+  // Every published layer. Measures each once and remembers its size beside it.
+  Result<std::vector<Layer>> Layers() const;
+  // It was given to a job. Best effort.
+  void Touch(std::string_view key, WallTime now) const;
+  // False when a replica uses it: supervisors hold a shared flock() on the folders they mount.
+  Result<bool> RemoveUnused(std::string_view key) const;
+
   // Bytes and entries below the build's tree; stops counting at the limits.
   struct Size {
     int64_t bytes = 0;
@@ -69,6 +82,8 @@ class LayerStore {
 
  private:
   std::string LayerPath(std::string_view key) const;
+  int64_t SizeOf(std::string_view key) const;
+  static Size Measure(std::string path, Size limit);
 
   const std::string layers_dir_;
   const std::string builds_dir_;

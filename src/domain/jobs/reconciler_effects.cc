@@ -20,6 +20,9 @@ constexpr int kStartTriesMax = 10;
 // A stop that was asked for is looked after this often, should no news come.
 constexpr std::chrono::seconds kStopCheckInterval{5};
 
+// How old the news of a build may be that a person is told.
+constexpr std::chrono::seconds kProgressInterval{2};
+
 bool MayPass(Code code) {
   return code == Code::kResourceExhausted || code == Code::kUnavailable ||
          code == Code::kDeadlineExceeded;
@@ -68,6 +71,9 @@ bool JobReconciler::Prepare(Entry* entry) {
     preparation->error = state.status().message();
   } else if (state->phase == environments::State::kBuilding) {
     preparing_.insert(entry);
+    // What it waits for, and since when, is told as it stands now.
+    entry->effects.look_again = std::min<Nanoseconds>(
+        entry->effects.look_again.value_or(kProgressInterval), kProgressInterval);
     const std::lock_guard lock(mutex_);
     waiting_for_[entry->name] =
         fmt::format("Waits for its Python environment: {}.",

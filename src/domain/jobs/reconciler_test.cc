@@ -299,6 +299,55 @@ TEST_F(JobReconcilerTest, LabelsPatchedMeanwhileSurvive) {
   EXPECT_EQ(world_.Get("j").labels().at("a"), "b");
 }
 
+TEST_F(JobReconcilerTest, AJobSeesItsGpusAndAnotherNone) {
+  world_.executor.mutable_capabilities().gpus = {"3", "5", "7"};
+  JobRecord record = WithWorkers("two", 1);
+  auto* input = record.mutable_job()->mutable_training_input();
+  input->mutable_master_config()->mutable_accelerator_config()->set_count(2);
+  input->mutable_master_config()->mutable_accelerator_config()->set_type(
+      google::cloud::ml::v1::NVIDIA_TESLA_T4);
+  world_.Submit(record);
+  world_.Run();
+  const exec::ReplicaSpec master = world_.executor.spec(world_.Replica("two", "master"));
+  EXPECT_THAT(master.resources.gpus, ElementsAre("3", "5"));
+  EXPECT_EQ(master.env.at("CUDA_VISIBLE_DEVICES"), "0,1");
+  const exec::ReplicaSpec worker = world_.executor.spec(world_.Replica("two", "worker"));
+  EXPECT_THAT(worker.resources.gpus, IsEmpty());
+  EXPECT_FALSE(worker.env.contains("CUDA_VISIBLE_DEVICES"));
+}
+
+TEST_F(JobReconcilerTest, WithoutAGpuFitRunsOnCpusAndSaysSo) {
+  JobRecord record = world_.NewJob("j");
+  record.mutable_job()->mutable_training_input()->set_scale_tier(TrainingInput::BASIC_GPU);
+  world_.Submit(record);
+  world_.Run();
+  EXPECT_EQ(world_.Get("j").state(), Job::RUNNING);
+  EXPECT_THAT(world_.log.Texts("j"), Contains(HasSubstr("1 GPU together, and this host has less")));
+}
+
+TEST_F(JobReconcilerTest, WithoutAGpuStrictWaitsAndSaysWhy) {
+  world_.options.policy = CapacityPolicy::kStrict;
+  JobRecord record = world_.NewJob("j");
+  record.mutable_job()->mutable_training_input()->set_scale_tier(TrainingInput::BASIC_GPU);
+  world_.Submit(record);
+  world_.Run();
+  EXPECT_EQ(world_.Get("j").state(), Job::QUEUED);
+  EXPECT_THAT(Why("j"), AllOf(HasSubstr("1 GPU"), HasSubstr("capacity.policy is 'strict'")));
+}
+
+TEST_F(JobReconcilerTest, WhatAJobWaitsForIsToldAnewWhileItBuilds) {
+  world_.environments.SetState(
+      {.phase = environments::State::kBuilding, .waiting_for = "pip (1 s so far)"});
+  world_.Submit(world_.NewJob("j"));
+  world_.Run();
+  EXPECT_THAT(Why("j"), HasSubstr("1 s so far"));
+  world_.environments.OnChange([] {});  // no news but the time
+  world_.environments.SetState(
+      {.phase = environments::State::kBuilding, .waiting_for = "pip (9 s so far)"});
+  world_.Advance(std::chrono::seconds(2));
+  EXPECT_THAT(Why("j"), HasSubstr("9 s so far"));
+}
+
 TEST_F(JobReconcilerTest, GpusAreGivenOnceAndComeBack) {
   world_.executor.mutable_capabilities().gpus = {"gpu0"};
   for (const char* id : {"a", "b"}) {

@@ -33,6 +33,14 @@ std::vector<std::string> GpusOf(const Cluster& cluster, const Replica& replica,
   return {};
 }
 
+// CUDA numbers the devices that a process can open, not those of the host: "0,1" for two, whichever
+// they are.
+std::string VisibleDevices(size_t count) {
+  std::string text = "0";
+  for (size_t i = 1; i < count; ++i) text += fmt::format(",{}", i);
+  return text;
+}
+
 std::map<std::string, std::string> EnvironmentOf(const JobRecord& record, const Replica& replica,
                                                  const environments::State& environment,
                                                  const ReplicaSettings& settings) {
@@ -104,6 +112,9 @@ exec::ReplicaSpec ReplicaSpecOf(const Machines& machines, const JobRecord& recor
     }
   }
   spec.resources.gpus = GpusOf(cluster, replica, record.grant());
+  if (!spec.resources.gpus.empty()) {
+    spec.env["CUDA_VISIBLE_DEVICES"] = VisibleDevices(spec.resources.gpus.size());
+  }
   spec.network.group = fmt::format("{}-a{}", record.uid(), attempt.number());
   spec.network.host_name =
       ReplicaHostName(record.uid(), attempt.number(), replica.role(), replica.index());

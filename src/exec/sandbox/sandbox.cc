@@ -69,6 +69,21 @@ Status GiveWritableMounts(const LaunchPlan& plan) {
   return OkStatus();
 }
 
+// No lock to be had (a file system without any) is no reason not to run; an exclusive one is.
+Status HoldReadOnlyMounts(const LaunchPlan& plan, std::vector<UniqueFd>* held) {
+  for (const Mount& mount : plan.spec.mounts) {
+    if (mount.writable) continue;
+    const int fd = open(mount.host_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) continue;  // a file, or missing: whoever mounts it says so
+    held->emplace_back(fd);
+    // By number: the header of flock() has the name of one of ours.
+    if (syscall(SYS_flock, fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      return Unavailable(fmt::format("'{}' is just being removed", mount.host_path));
+    }
+  }
+  return OkStatus();
+}
+
 Status MakeTarget(const std::string& source, const std::string& target) {
   struct stat st {};
   if (stat(source.c_str(), &st) != 0) return ErrnoStatus(errno, fmt::format("stat '{}'", source));
@@ -289,6 +304,7 @@ Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scr
                                      const std::string& resolv_conf) {
   SandboxView view;
   std::vector<Bind> binds = BindsOf(plan);
+  RETURN_IF_ERROR(HoldReadOnlyMounts(plan, &view.held));
   std::string etc = replica_dir + "/etc";
   if (plan.host_uid != 0) {
     RETURN_IF_ERROR(GiveWritableMounts(plan));

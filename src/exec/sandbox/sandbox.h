@@ -26,6 +26,9 @@ struct SandboxView {
   std::string bucket_mount;
   UniqueFd api_folder;    // the spec's api_socket_dir, for who serves that device
   UniqueFd scratch_root;  // keeps statfs possible whatever is mounted above
+  // The folders of read-only mounts, each with a shared flock(): who wants to remove one takes an
+  // exclusive one first, and so never takes it from under a replica.
+  std::vector<UniqueFd> held;
 };
 
 // As root: moves this process into a mount namespace of its own, places `scratch_volume`
