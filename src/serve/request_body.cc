@@ -29,6 +29,7 @@ class Reader {
 
  private:
   Status ReadFields(ondemand::document* document);
+  Status ReadAgain(ondemand::parser* parser, simdjson::padded_string_view padded);
   Status ReadInstances(ondemand::value value);
   Status AddInstance(ondemand::value value);
   Status AddObject(ondemand::object object);
@@ -160,6 +161,13 @@ Status Reader::ReadFields(ondemand::document* document) {
   return OkStatus();
 }
 
+// From the start, also after an error: a document that met one is dead and cannot be rewound.
+Status Reader::ReadAgain(ondemand::parser* parser, simdjson::padded_string_view padded) {
+  ondemand::document document;
+  if (simdjson::error_code error = parser->iterate(padded).get(document)) return NotJson(error);
+  return ReadFields(&document);
+}
+
 Result<ParsedRequest> Reader::Read(ondemand::parser* parser, std::string_view body) {
   ASSIGN_OR_RETURN(size_t first, ChooseSignature(signatures_, rules_.default_signature));
   Restart(first);
@@ -173,8 +181,7 @@ Result<ParsedRequest> Reader::Read(ondemand::parser* parser, std::string_view bo
     if (named != signature_) {
       Restart(named);
       other_keys_ = false;
-      document.rewind();
-      status = ReadFields(&document);
+      status = ReadAgain(parser, padded);
     }
   } else if (!status.ok() && signatures_.size() > 1) {
     // The instances do not fit the default signature; the name of another may follow them.
@@ -185,8 +192,7 @@ Result<ParsedRequest> Reader::Read(ondemand::parser* parser, std::string_view bo
       ASSIGN_OR_RETURN(size_t named, ChooseSignature(signatures_, name));
       if (named != signature_) {
         Restart(named);
-        document.rewind();
-        status = ReadFields(&document);
+        status = ReadAgain(parser, padded);
       }
     }
   }

@@ -162,6 +162,17 @@ TEST(RequestBody, RefusesWhatIsNoRequest) {
   }
 }
 
+TEST(RequestBody, SurvivesAMalformedBodyThatNamesAnotherSignature) {
+  Signature other = Text();
+  other.name = "other";
+  const std::vector<Signature> signatures = {other, Matrix()};
+  for (const char* body : {R"({"signature_name": "other", "instances":s [1]})",
+                           R"({"signature_name": "other", "instances": [[1, 2}})",
+                           R"({"instances": [[1, 2], "signature_name": "other"]})"}) {
+    EXPECT_THAT(Parse(body, signatures), StatusIs(Code::kInvalidArgument)) << body;
+  }
+}
+
 TEST(RequestBody, SurvivesNestingOfAnyDepth) {
   for (const char* open : {"[", "{\"a\":"}) {
     std::string bomb;
