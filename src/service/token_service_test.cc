@@ -168,7 +168,7 @@ TEST_F(TokenServiceTest, RefusesABodyOverTheLimit) {
 }
 
 TEST_F(TokenServiceTest, AReplayIsAnInvalidGrant) {
-  const std::string form = GrantForm(Assertion(R"("scope":"x")"));
+  const std::string form = GrantForm(Assertion(R"("jti":"one","scope":"x")"));
   EXPECT_EQ(Send("POST", "/token", form).status, 200);
   const Reply replay = Send("POST", "/token", form);
   EXPECT_EQ(replay.status, 400);

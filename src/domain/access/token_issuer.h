@@ -27,6 +27,9 @@ inline constexpr std::string_view kGoogleTokenUris[] = {
 inline constexpr std::chrono::seconds kMaxAssertionLifetime{3600};
 inline constexpr std::chrono::seconds kClockSkew{60};
 inline constexpr std::chrono::seconds kAccessTokenLifetime{3599};
+// An assertion without an id ("jti") may come again until it is this old; later, and with an id
+// always, the second is refused.
+inline constexpr std::chrono::seconds kTwinAssertionAge{60};
 // Assertions of one account taken in one hour; RESOURCE_EXHAUSTED beyond. Bounds what the replay
 // check must remember.
 inline constexpr int kMaxAssertionsPerHour = 10'000;

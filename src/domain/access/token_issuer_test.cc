@@ -300,6 +300,7 @@ TEST_F(TokenIssuerTest, NeitherScopeNorTargetIsInvalidScope) {
 TEST_F(TokenIssuerTest, AnAssertionCountsOnce) {
   const std::string assertion = Sign(Join(Header(), Claims()));
   ASSERT_THAT(issuer_.ExchangeAssertion(assertion), IsOk());
+  clock_.Advance(kTwinAssertionAge + std::chrono::seconds(1));
   EXPECT_THAT(issuer_.ExchangeAssertion(assertion),
               StatusIs(Code::kInvalidArgument, HasSubstr("used before")));
   // A new server over the same store remembers.
@@ -307,11 +308,20 @@ TEST_F(TokenIssuerTest, AnAssertionCountsOnce) {
   EXPECT_THAT(restarted.ExchangeAssertion(assertion), StatusIs(Code::kInvalidArgument));
 }
 
+TEST_F(TokenIssuerTest, ClientsThatStartInOneSecondSignTheSameBytesAndBothGetTokens) {
+  const std::string assertion = Sign(Join(Header(), Claims()));
+  ASSERT_OK_AND_ASSIGN(const IssuedToken first, issuer_.ExchangeAssertion(assertion));
+  clock_.Advance(kTwinAssertionAge);
+  ASSERT_OK_AND_ASSIGN(const IssuedToken second, issuer_.ExchangeAssertion(assertion));
+  EXPECT_NE(first.access_token.Reveal(), second.access_token.Reveal());
+  EXPECT_THAT(tokens_.Find(second.access_token.Reveal()), IsOk());
+}
+
 TEST_F(TokenIssuerTest, ATokenIdCountsOnceWhateverElseChanges) {
   ASSERT_THAT(issuer_.ExchangeAssertion(Sign(Join(Header(), Claims({{"jti", "\"one\""}})))),
               IsOk());
-  EXPECT_THAT(issuer_.ExchangeAssertion(Sign(
-                  Join(Header(), Claims({{"jti", "\"one\""}, {"exp", std::to_string(kNow + 60)}})))),
+  EXPECT_THAT(issuer_.ExchangeAssertion(Sign(Join(
+                  Header(), Claims({{"jti", "\"one\""}, {"exp", std::to_string(kNow + 60)}})))),
               StatusIs(Code::kInvalidArgument, HasSubstr("used before")));
 }
 
