@@ -79,9 +79,11 @@ def jobs(server, tmp_path_factory):
 def test_a_hostile_job_gets_nothing_that_is_not_its_own(jobs, server):
     result = jobs.result("attacking")
     token = result.pop("token")
+    # Absent or forbidden: which of the two is the store's own rule.
+    for attempt in ("by_other_host", "other_bucket", "other_object"):
+        assert result.pop(attempt) in (401, 403, 404), attempt
     assert result == {
-        "no_header": 403, "forwarded": 403, "by_other_host": 401, "by_api_port": 404,
-        "other_bucket": 404, "other_object": 404, "other_project": 403, "submit": 403, "keys": 403, "policy": 403,
+        "no_header": 403, "forwarded": 403, "by_api_port": 404, "other_project": 403, "submit": 403, "keys": 403, "policy": 403,
         "own_jobs": 200, "garbage_token": 401, "no_token": 401, "foreign_name": False, "own_name": True,
         "server_port": False, "metadata_ssh": False, "sockets": ["api.sock", "tls.sock", "web.sock"], "private_keys": []}
     # Outside the job its token is worth nothing, and the job has ended.
