@@ -14,7 +14,6 @@ namespace {
 
 using google::cloud::ml::v1::Version;
 
-constexpr std::string_view kProjects = "projects/";
 constexpr std::string_view kVersions = "/versions/";
 
 Status NoSuch(const char* what, std::string_view name) {

@@ -15,7 +15,7 @@ from google.cloud import storage
 parser = argparse.ArgumentParser()
 parser.add_argument("--job-dir")
 bucket, _, prefix = parser.parse_args().job_dir.removeprefix("gs://").partition("/")
-x = np.arange(400, dtype="f4").reshape(-1, 2) % 17
+x = np.arange(400, dtype="f4").reshape(-1, 2) % 17  # the first is the greater only in [16, 0]
 booster = xgb.train({"max_depth": 3, "objective": "binary:logistic", "nthread": 1},
                     xgb.DMatrix(x, label=(x[:, 0] > x[:, 1]).astype(int)), 10)
 booster.save_model("model.json")
@@ -47,7 +47,7 @@ def trained(server, tmp_path_factory):
     (folder / "trainer").mkdir()
     (folder / "trainer" / "__init__.py").write_text("")
     (folder / "trainer" / "task.py").write_text(TRAINER)
-    (folder / "test.json").write_text("[1, 0]\n[0, 1]\n[16, 2]\n")
+    (folder / "test.json").write_text("[16, 0]\n[0, 1]\n[16, 2]\n")
     run("hodei storage buckets create gs://models-walk && "
         "hodei storage cp test.json gs://models-walk/data/test.json && "
         "hodei ml-engine jobs submit training train_1 --job-dir gs://models-walk/train_1 --runtime-version 2.11 "

@@ -1,11 +1,15 @@
 #include "wire/gcs/caller.h"
 
+#include "domain/access/job_peer.h"
+
 namespace hodei::wire::gcs {
 namespace {
 
+// A job's own API socket is a credential by itself; its private names are not.
 bool OffersCredential(const net::RequestHead& head, const Request& request) {
+  const access::JobPeer peer = access::JobPeerOf(head.peer.socket_label);
   return head.headers.Has("Authorization") || request.query.Has("access_token") ||
-         !head.peer.socket_label.empty();
+         (!peer.job.empty() && !peer.private_names);
 }
 
 }  // namespace
