@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "base/digest.h"
@@ -48,7 +49,8 @@ std::optional<WallTime> ParseBasicTime(std::string_view text) {
   const Result<WallTime> time = ParseRfc3339(
       fmt::format("{}-{}-{}T{}:{}:{}Z", text.substr(0, 4), text.substr(4, 2), text.substr(6, 2),
                   text.substr(9, 2), text.substr(11, 2), text.substr(13, 2)));
-  if (!time.ok()) return std::nullopt;
+  // Differences of two times must be numbers too.
+  if (!time.ok() || std::abs(time->unix_nanos) > INT64_MAX / 2) return std::nullopt;
   return *time;
 }
 

@@ -183,6 +183,29 @@ TEST_F(GcsSignatures, TheEmulatorChecksFormAndExpiryOfUnknownKeys) {
   }
 }
 
+// T35: dates that nanoseconds, or a difference of two times, cannot hold.
+TEST_F(GcsSignatures, DatesOfFarYearsAreRefused) {
+  for (const char* year : {"0001", "1677", "1823", "2117", "2262", "3507", "9999"}) {
+    EXPECT_EQ(http.Call("GET", "/bucket/object", "",
+                        {{"Authorization", "GOOG1 GOOG1EXAMPLE:c2lnbmF0dXJl"},
+                         {"Date", fmt::format("Tue, 14 Nov {} 22:13:20 GMT", year)}})
+                  .status,
+              400)
+        << year;
+    EXPECT_NE(
+        http.Call("GET",
+                  fmt::format("/bucket/object?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential="
+                              "a%40b.c%2F{0}1114%2Fauto%2Fstorage%2Fgoog4_request&X-Goog-Date="
+                              "{0}1114T221320Z&X-Goog-Expires=60&X-Goog-SignedHeaders=host&"
+                              "X-Goog-Signature=00",
+                              year),
+                  "", {{"Authorization", ""}})
+            .status,
+        200)
+        << year;
+  }
+}
+
 TEST(PostPolicy, FieldsNobodyAllowedAreRefusedWhateverTheirCase) {
   const Result<PostPolicy> policy = ParsePostPolicy(
       R"({"expiration":"2030-01-01T00:00:00Z","conditions":[{"KEY":"a"},["starts-with","$x-goog-meta-A",""]]})");

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <ctime>
 #include <map>
 #include <vector>
 
@@ -121,12 +123,15 @@ Result<Claim> ReadUrl(const Request& request, const Words& words, WallTime now) 
   return claim;
 }
 
-// "Tue, 15 Nov 1994 08:12:31 GMT".
+// "Tue, 15 Nov 1994 08:12:31 GMT". Half of what nanoseconds hold, so that
+// differences of two are numbers too: from 1824 to 2116.
 std::optional<WallTime> ParseHttpDate(const std::string& text) {
   std::tm parts{};
   const char* end = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0') return std::nullopt;
-  return WallTime{int64_t(timegm(&parts)) * kNanosPerSecond};
+  const int64_t seconds = timegm(&parts);
+  if (std::abs(seconds) > INT64_MAX / 2 / kNanosPerSecond) return std::nullopt;
+  return WallTime{seconds * kNanosPerSecond};
 }
 
 Result<Claim> ReadHeader(const Request& request, const Words& words, WallTime now) {
