@@ -12,8 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 #include <thread>
 
 #include "base/log_frame.h"
@@ -263,12 +266,25 @@ while True:
   Await("listens", ReplicaPhase::kExited);
 }
 
+// A shell has not run its trap yet when its replica starts to run.
+void AwaitIgnoredSigterm(int64_t pid) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::chrono::steady_clock::now() < deadline) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (!line.starts_with("SigIgn:")) continue;
+      if (std::stoull(line.substr(7), nullptr, 16) & (1ULL << (SIGTERM - 1))) return;
+    }
+    std::this_thread::yield();
+  }
+}
+
 // F18: ignored SIGTERM.
 TEST_P(LocalExecutorTest, IgnoredSigtermEndsWithTheGrace) {
   ReplicaSpec spec = local().Lasting("ignores", true);
   spec.stop_grace = std::chrono::milliseconds(200);
   ASSERT_THAT(executor().Start(spec), IsOk());
-  Await("ignores", ReplicaPhase::kRunning);
+  AwaitIgnoredSigterm(Await("ignores", ReplicaPhase::kRunning).pid);
   ASSERT_THAT(executor().Stop("ignores"), IsOk());
   const auto end = Await("ignores", ReplicaPhase::kExited);
   EXPECT_EQ(end.exit.signal, SIGKILL);

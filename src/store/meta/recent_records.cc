@@ -27,7 +27,7 @@ void RecentRecords::Keep(uint64_t epoch, const Record& record) {
   if (size > limit_bytes_ / 16) return;  // one such would drive out many
   std::string key = Key(record.kind, record.name);
   const std::lock_guard lock(mutex_);
-  if (epoch_ != epoch) return;
+  if (paused_ || epoch_ != epoch) return;
   if (bytes_ + size > limit_bytes_) {
     records_.clear();
     bytes_ = 0;
@@ -44,6 +44,17 @@ void RecentRecords::Forget(const std::vector<Write>& writes) {
     bytes_ -= SizeOf(found->second);
     records_.erase(found);
   }
+}
+
+void RecentRecords::Pause() {
+  const std::lock_guard lock(mutex_);
+  paused_ = true;
+}
+
+void RecentRecords::Resume() {
+  const std::lock_guard lock(mutex_);
+  paused_ = false;
+  ++epoch_;
 }
 
 }  // namespace hodei::store

@@ -1,5 +1,5 @@
 // Records that were read lately, so that reading one again costs no query. Kept true by the writer,
-// which forgets what it changed before anybody hears of the commit. Thread-safe.
+// which forgets what it changes before it commits. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,12 @@ class RecentRecords {
   // Keeps what was read after Find() gave `epoch`, unless a commit came in between: the read may
   // have been of the state before it.
   void Keep(uint64_t epoch, const Record& record);
-  // After the commit, before anybody is told of it.
   void Forget(const std::vector<Write>& writes);
+  // Around a commit: from the first to the second nothing is kept. What a commit changes is
+  // forgotten in between, before it; else one reader could see the new state in the database and
+  // the old one here afterwards.
+  void Pause();
+  void Resume();
 
  private:
   static std::string Key(std::string_view kind, std::string_view name);
@@ -38,6 +42,7 @@ class RecentRecords {
   std::unordered_map<std::string, Record> records_;  // guarded by mutex_
   size_t bytes_ = 0;                                 // guarded by mutex_
   uint64_t epoch_ = 0;                               // guarded by mutex_
+  bool paused_ = false;                              // guarded by mutex_
 };
 
 }  // namespace hodei::store

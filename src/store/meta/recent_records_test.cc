@@ -44,4 +44,20 @@ TEST(RecentRecords, NeverHoldsMoreThanItsLimit) {
 }
 
 }  // namespace
+TEST(RecentRecords, NothingIsKeptWhileACommitRuns) {
+  RecentRecords recent(1000);
+  Record record;
+  record.kind = "job";
+  record.name = "a";
+  recent.Pause();
+  const uint64_t during = recent.Find("job", "a").epoch;
+  recent.Keep(during, record);
+  EXPECT_FALSE(recent.Find("job", "a").record.has_value());
+  recent.Resume();
+  recent.Keep(during, record);  // read while it ran: of the state before or after, who knows
+  EXPECT_FALSE(recent.Find("job", "a").record.has_value());
+  recent.Keep(recent.Find("job", "a").epoch, record);
+  EXPECT_TRUE(recent.Find("job", "a").record.has_value());
+}
+
 }  // namespace hodei::store

@@ -104,6 +104,8 @@ void SqliteWriter::Run() {
 }
 
 void SqliteWriter::CommitBatch(const std::vector<Pending*>& batch) {
+  recent_->Pause();
+  for (const Pending* pending : batch) recent_->Forget(*pending->writes);
   Status status = degraded_;
   // Without its reserve the disk is as good as full.
   if (status.ok()) status = HoldReserve();
@@ -114,9 +116,7 @@ void SqliteWriter::CommitBatch(const std::vector<Pending*>& batch) {
     // Also those whose precondition failed: what they were judged against did not happen.
     for (Pending* pending : batch) pending->outcome = status;
   }
-  for (Pending* pending : batch) {
-    if (pending->outcome.ok()) recent_->Forget(*pending->writes);
-  }
+  recent_->Resume();
   for (Pending* pending : batch) {
     if (pending->outcome.ok()) watches_->Notify(*pending->writes);
   }
