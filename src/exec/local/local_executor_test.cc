@@ -21,10 +21,10 @@
 
 #include "base/log_frame.h"
 #include "base/testing/status_matchers.h"
+#include "exec/local/testing/local_harness.h"
 #include "exec/record/replica_records.h"
 #include "exec/sandbox/cgroup.h"
 #include "exec/sandbox/process_identity.h"
-#include "exec/testing/executor_conformance.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -33,131 +33,6 @@ namespace {
 using ::hodei::testing::IsOk;
 using ::hodei::testing::StatusIs;
 using ::testing::HasSubstr;
-
-std::string BinDir() {
-  const char* dir = std::getenv("HODEI_BIN_DIR");
-  return dir == nullptr ? "" : dir;
-}
-
-class LocalHarness : public ExecutorHarness {
- public:
-  LocalHarness() { (void)Open(); }
-  Executor& executor() override { return *executor_; }
-  std::string SkipReason() override { return skip_; }
-  bool Reopen() override {
-    executor_.reset();
-    return Open();
-  }
-  ReplicaSpec Exiting(const std::string& id, int code) override {
-    return Shell(id, fmt::format("exit {}", code));
-  }
-  ReplicaSpec Lasting(const std::string& id, bool ignore_term) override {
-    return Shell(id, ignore_term ? "trap '' TERM; while :; do sleep 1; done" : "exec sleep 1000");
-  }
-  ReplicaSpec Shell(const std::string& id, const std::string& script) {
-    ReplicaSpec spec;
-    spec.id = id;
-    spec.argv = {"/bin/sh", "-c", script};
-    spec.env = {{"PATH", "/usr/bin:/bin"}, {"HOME", "/work"}};
-    spec.resources.scratch_bytes = 64 << 20;
-    spec.resources.memory_bytes = 256 << 20;
-    spec.resources.pids = 256;
-    spec.log_dir = root_.path() + "/logs/" + id;
-    EXPECT_THAT(MakeDirectories(spec.log_dir), IsOk());
-    return spec;
-  }
-  std::string dir() const { return root_.path() + "/exec"; }
-  const std::string& root() const { return root_.path(); }
-  LocalExecutorOptions options() const {
-    LocalExecutorOptions options;
-    options.dir = dir();
-    options.bin_dir = BinDir();
-    return options;
-  }
-
- private:
-  bool Open() {
-    auto opened = OpenLocalExecutor(options());
-    if (!opened.ok()) {
-      skip_ = opened.status().message();
-      return false;
-    }
-    executor_ = *std::move(opened);
-    return true;
-  }
-  TemporaryDirectory root_;
-  std::unique_ptr<Executor> executor_;
-  std::string skip_;
-};
-
-std::unique_ptr<ExecutorHarness> MakeLocalHarness() { return std::make_unique<LocalHarness>(); }
-
-class LocalExecutorTest : public ExecutorConformance {
- protected:
-  LocalHarness& local() { return static_cast<LocalHarness&>(*harness_); }
-  void NeedsTierA() {
-    const std::string& tier = executor().capabilities().tier;
-    if (tier != "A" && tier != "B") skip_ = "needs root and control groups; this is tier " + tier;
-  }
-  ReplicaStatus RunToEnd(const ReplicaSpec& spec) {
-    EXPECT_THAT(executor().Start(spec), IsOk());
-    return Await(spec.id, ReplicaPhase::kExited);
-  }
-  ReplicaStatus RunShell(const std::string& id, const std::string& script) {
-    return RunToEnd(local().Shell(id, script));
-  }
-  LaunchPlan Plan(const std::string& id) {
-    return *ParseLaunchPlan(*ReadFile(local().dir() + "/replicas/" + id + "/spec"));
-  }
-  ReplicaState State(const std::string& id) {
-    return *ParseState(*ReadFile(local().dir() + "/replicas/" + id + "/state"));
-  }
-  struct Output {
-    std::string text;  // both streams, lines ended by a line feed
-    int64_t dropped = 0;
-    uint64_t frames = 0;
-    int64_t bytes_on_disk = 0;
-  };
-  Output Logs(const std::string& id) {
-    Output out;
-    const std::string dir = local().root() + "/logs/" + id;
-    const auto names = *ListDirectory(dir);
-    for (const std::string& name : names) {
-      const std::string bytes = *ReadFile(dir + "/" + name, 2LL << 30);
-      out.bytes_on_disk += static_cast<int64_t>(bytes.size());
-      std::string_view rest = bytes;
-      EXPECT_TRUE(rest.starts_with(kLogMagic));
-      rest.remove_prefix(kLogMagic.size());
-      while (!rest.empty()) {
-        const ParsedLogFrame parsed = ParseLogFrame(rest);
-        if (parsed.kind != ParsedLogFrame::Kind::kFrame) break;
-        EXPECT_EQ(parsed.frame.seq, ++out.frames);
-        if ((parsed.frame.flags & LogFrame::kFlagDropped) != 0) {
-          out.dropped += std::stoll(std::string(parsed.frame.text));
-        } else if (out.text.size() < (4 << 20)) {
-          out.text += parsed.frame.text;
-          if ((parsed.frame.flags & LogFrame::kFlagContinues) == 0) out.text += "\n";
-        }
-        rest.remove_prefix(parsed.size_bytes);
-      }
-    }
-    return out;
-  }
-  // Polls for a condition made by other processes; at most 20 s.
-  template <typename F>
-  bool Eventually(F condition) {
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  }
-  std::string skip_;
-};
-
-#define NEEDS_TIER_A() \
-  NeedsTierA();        \
-  if (!skip_.empty()) GTEST_SKIP() << skip_
 
 TEST_P(LocalExecutorTest, OutputOfBothStreamsIsKept) {
   const auto end = RunShell("out", "echo one; echo two >&2; printf three");
@@ -501,66 +376,6 @@ TEST_P(LocalExecutorTest, DamagedStateMeansLostNotStartedTwice) {
   ASSERT_THAT(WriteFileDurably(dir + "/state", ""), IsOk());
   EXPECT_THAT(executor().Start(local().Exiting("damaged", 0)), IsOk());
   EXPECT_EQ(executor().Observe("damaged")->phase, ReplicaPhase::kLost);
-}
-
-// T11: memory.
-TEST_P(LocalExecutorTest, MemoryHogEndsWithItsCause) {
-  NEEDS_TIER_A();
-  ReplicaSpec spec = local().Shell("hog", "sleep 1000 & head -c 1G /dev/zero | tail; sleep 1000");
-  spec.resources.memory_bytes = 64 << 20;
-  const auto end = RunToEnd(spec);
-  EXPECT_TRUE(end.exit.out_of_memory);
-  EXPECT_GT(end.exit.peak_memory_bytes, 32 << 20);
-}
-
-// T10: fork bomb.
-TEST_P(LocalExecutorTest, ForkBombStaysWithinItsPids) {
-  NEEDS_TIER_A();
-  ReplicaSpec spec = local().Shell("bomb", "b() { b | b & }; b; sleep 0.5; exit 4");
-  spec.resources.pids = 64;
-  ASSERT_THAT(executor().Start(spec), IsOk());
-  Await("bomb", ReplicaPhase::kRunning);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  (void)executor().Stop("bomb", true);
-  Await("bomb", ReplicaPhase::kExited);
-  EXPECT_TRUE(CgroupsEmpty(Plan("bomb").cgroups));
-}
-
-// T12: disk.
-TEST_P(LocalExecutorTest, FullScratchIsTheReplicasOwnTrouble) {
-  NEEDS_TIER_A();
-  const auto end = RunShell("disk", "head -c 200M /dev/zero > /work/big; echo; exit 6");
-  EXPECT_EQ(end.exit.exit_code, 6);
-  EXPECT_TRUE(end.exit.disk_full);
-  EXPECT_THAT(Logs("disk").text, HasSubstr("No space left"));
-}
-
-// T14: floods. The supervisor's memory stays flat and the program is not held up.
-TEST_P(LocalExecutorTest, LogFloodIsCappedAndCounted) {
-  ReplicaSpec spec = local().Shell("flood", "yes | head -c 512M; echo done >&2");
-  spec.log_bytes_limit = 8 << 20;
-  ASSERT_THAT(executor().Start(spec), IsOk());
-  const int64_t supervisor = State("flood").pid;
-  Await("flood", ReplicaPhase::kRunning);
-  int64_t most = 0;
-  while (executor().Observe("flood")->phase == ReplicaPhase::kRunning) {
-    const auto text = ReadFile(fmt::format("/proc/{}/statm", supervisor), 4096);
-    if (!text.ok()) break;
-    most = std::max<int64_t>(most, std::atoll(text->c_str() + text->find(' ')) * 4096);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  EXPECT_EQ(Await("flood", ReplicaPhase::kExited).exit.exit_code, 0);
-  const Output logs = Logs("flood");
-  EXPECT_GT(logs.dropped, int64_t{400} << 20);
-  EXPECT_LT(logs.bytes_on_disk, 200 << 20);
-  EXPECT_LT(most, 32 << 20) << "supervisor's memory";
-}
-
-TEST_P(LocalExecutorTest, EndlessLineIsCutAndBounded) {
-  ReplicaSpec spec = local().Shell("line", "head -c 1G /dev/zero");
-  spec.log_bytes_limit = 4 << 20;
-  EXPECT_EQ(RunToEnd(spec).exit.exit_code, 0);
-  EXPECT_GT(Logs("line").dropped, 900 << 20);
 }
 
 TEST_P(LocalExecutorTest, StopBeforeTheProgramRanIsHonoured) {
