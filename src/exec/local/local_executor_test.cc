@@ -25,6 +25,7 @@
 #include "exec/record/replica_records.h"
 #include "exec/sandbox/cgroup.h"
 #include "exec/sandbox/process_identity.h"
+#include "exec/testing/executor_conformance.h"
 #include "sys/file.h"
 
 namespace hodei::exec {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "exec/sandbox/gpu_nodes.h"
 #include "exec/sandbox/network.h"
 #include "exec/sandbox/run_program.h"
 #include "sys/file.h"
@@ -51,19 +52,6 @@ int64_t MemoryBytes(const CgroupLayout& cgroups) {
     }
   }
   return limit;
-}
-
-std::vector<std::string> Gpus() {
-  std::vector<std::string> gpus;
-  const auto names = ListDirectory("/dev");
-  if (!names.ok()) return gpus;
-  for (const std::string& name : *names) {
-    const std::string_view prefix = "nvidia";
-    if (!name.starts_with(prefix) || name.size() == prefix.size()) continue;
-    const std::string number = name.substr(prefix.size());
-    if (number.find_first_not_of("0123456789") == std::string::npos) gpus.push_back(number);
-  }
-  return gpus;
 }
 
 void Summarise(Tier* tier) {
@@ -122,7 +110,7 @@ Tier DetectTier(const std::string& data_dir, const std::string& bwrap_path,
   if (statvfs(data_dir.c_str(), &space) == 0) {
     able.scratch_bytes = static_cast<int64_t>(space.f_bavail * space.f_frsize);
   }
-  able.gpus = Gpus();
+  able.gpus = ListGpus();
   if (tier.root) {
     const std::string missing = EgressProblem();
     able.network_groups = access("/usr/sbin/ip", X_OK) == 0;

@@ -9,7 +9,6 @@
 
 #include "base/testing/status_matchers.h"
 #include "exec/sandbox/process_identity.h"
-#include "exec/sandbox/sandbox.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -108,11 +107,6 @@ TEST(ProcessIdentityTest, AskingForTheLockDoesNotTakeIt) {
   EXPECT_TRUE(TryLock(first->get()));
   EXPECT_TRUE(IsLocked(second->get()));
   EXPECT_FALSE(TryLock(second->get()));
-}
-
-TEST(SandboxTest, DeviceRulesNameOnlyHarmlessNodes) {
-  EXPECT_THAT(DeviceRules({}), ::testing::Not(::testing::Contains(::testing::HasSubstr("b "))));
-  EXPECT_TRUE(GpuNodes({}).empty());
 }
 
 }  // namespace

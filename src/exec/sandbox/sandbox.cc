@@ -6,13 +6,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "exec/sandbox/gpu_nodes.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -272,32 +272,6 @@ Status MountBucketFiles(const LaunchPlan& plan, const std::string& target, Sandb
 }
 
 }  // namespace
-
-std::vector<std::string> GpuNodes(const std::vector<std::string>& gpus) {
-  std::vector<std::string> nodes;
-  if (gpus.empty()) return nodes;
-  for (const std::string& gpu : gpus) nodes.push_back("/dev/nvidia" + gpu);
-  for (const char* name : {"nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset"}) {
-    nodes.push_back(std::string("/dev/") + name);
-  }
-  std::erase_if(nodes, [](const std::string& node) {
-    struct stat st {};
-    return stat(node.c_str(), &st) != 0 || !S_ISCHR(st.st_mode);
-  });
-  return nodes;
-}
-
-std::vector<std::string> DeviceRules(const std::vector<std::string>& gpus) {
-  // null, zero, full, random, urandom, tty, ptmx and the terminals of devpts.
-  std::vector<std::string> rules = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
-                                    "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"};
-  for (const std::string& node : GpuNodes(gpus)) {
-    struct stat st {};
-    if (stat(node.c_str(), &st) != 0) continue;
-    rules.push_back(fmt::format("c {}:{} rwm", major(st.st_rdev), minor(st.st_rdev)));
-  }
-  return rules;
-}
 
 Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scratch_volume,
                                      const std::string& replica_dir, const std::string& hosts,

@@ -40,9 +40,4 @@ Result<SandboxView> BuildSandboxView(const LaunchPlan& plan, const UniqueFd& scr
                                      const std::string& replica_dir, const std::string& hosts,
                                      const std::string& resolv_conf);
 
-// Device nodes of the spec's GPUs that exist on this machine.
-std::vector<std::string> GpuNodes(const std::vector<std::string>& gpus);
-// cgroup v1 device rules: the harmless nodes and the GPUs'.
-std::vector<std::string> DeviceRules(const std::vector<std::string>& gpus);
-
 }  // namespace hodei::exec

@@ -19,6 +19,7 @@
 
 #include "exec/record/init_protocol.h"
 #include "exec/sandbox/cgroup.h"
+#include "exec/sandbox/gpu_nodes.h"
 #include "exec/sandbox/network.h"
 #include "exec/sandbox/process_identity.h"
 #include "exec/supervisor/bucket_files.h"

@@ -16,7 +16,7 @@
 #include "base/testing/status_matchers.h"
 #include "exec/local/local_executor.h"
 #include "exec/record/replica_records.h"
-#include "exec/testing/executor_conformance.h"
+#include "exec/testing/executor_harness.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -81,7 +81,7 @@ inline std::unique_ptr<ExecutorHarness> MakeLocalHarness() {
   return std::make_unique<LocalHarness>();
 }
 
-class LocalExecutorTest : public ExecutorConformance {
+class LocalExecutorTest : public ExecutorTest {
  protected:
   LocalHarness& local() { return static_cast<LocalHarness&>(*harness_); }
   void NeedsTierA() {
