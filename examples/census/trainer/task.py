@@ -3,10 +3,7 @@ import argparse
 import json
 import logging
 import os
-
-import tensorflow as tf
-
-from trainer import model
+import time
 
 
 def parse_arguments():
@@ -28,9 +25,14 @@ def is_chief():
     return task.get("type", "chief") in ("chief", "master")
 
 
-def train(arguments):
-    features, label = model.read(arguments.train_files)
-    eval_features, eval_label = model.read(arguments.eval_files)
+def train_and_export(arguments):
+    # Only the chief pays for loading TensorFlow.
+    import tensorflow as tf
+    from trainer import model
+
+    columns, label = model.read(arguments.train_files)
+    eval_columns, eval_label = model.read(arguments.eval_files)
+    features, eval_features = model.features(columns), model.features(eval_columns)
     logging.info("Training on %d rows for %d steps.", len(label), arguments.train_steps)
     data = tf.data.Dataset.from_tensor_slices((features, label)).shuffle(len(label), seed=1)
     data = data.repeat().batch(arguments.batch_size).prefetch(2)
@@ -41,13 +43,8 @@ def train(arguments):
                                          steps=arguments.eval_steps, verbose=0)
     logging.info("accuracy = %.4f, loss = %.4f after %d steps", accuracy, loss,
                  arguments.train_steps)
-    return classifier
-
-
-def export(classifier, job_dir):
-    """A SavedModel under JOB_DIR/export/census."""
-    target = job_dir.rstrip("/") + "/export/census"
-    classifier.export(target, verbose=False)
+    target = f"{arguments.job_dir.rstrip('/')}/export/Servo/{int(time.time())}"
+    model.export(classifier, target)
     logging.info("The model is at %s", target)
 
 
@@ -58,7 +55,7 @@ def main():
     if not is_chief():
         logging.info("The chief trains alone; this replica has nothing to do.")
         return
-    export(train(arguments), arguments.job_dir)
+    train_and_export(arguments)
 
 
 if __name__ == "__main__":
