@@ -14,7 +14,7 @@ import sys
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 COROUTINE = re.compile(r"\bco_(await|return|yield)\b")
 # How values are written down is no protocol: these stand below the layers that hold values.
-NOTATIONS = ("wire/json", "wire/paging")
+NOTATIONS = ("wire/json", "wire/paging", "wire/xml")
 LAYERS = ["base", "sys", "notation", "net", "bucketfs", "store", "exec", "engine", "serve", "domain", "service", "wire", "server", "cli"]
 # Pairs that may never meet, whatever DEPS say, each with its reason.
 FORBIDDEN = [

@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "base/encoding.h"
+#include "net/scoped_signature.h"
 #include "wire/gcs/signature.h"
 
 namespace hodei::wire::gcs {
@@ -35,31 +35,6 @@ void AppendCollapsed(std::string_view text, std::string* out) {
 
 }  // namespace
 
-Result<std::string> CanonicalQuery(std::string_view raw_query, std::string_view signature_name) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  while (!raw_query.empty()) {
-    const size_t end = raw_query.find('&');
-    const std::string_view pair = raw_query.substr(0, end);
-    raw_query = end == std::string_view::npos ? std::string_view() : raw_query.substr(end + 1);
-    if (pair.empty()) continue;
-    const size_t equals = pair.find('=');
-    ASSIGN_OR_RETURN(const std::string name, PercentDecode(pair.substr(0, equals)));
-    if (name == signature_name) continue;
-    std::string value;
-    if (equals != std::string_view::npos) {
-      ASSIGN_OR_RETURN(value, PercentDecode(pair.substr(equals + 1)));
-    }
-    pairs.emplace_back(PercentEncode(name), PercentEncode(value));
-  }
-  std::sort(pairs.begin(), pairs.end());
-  std::string out;
-  for (const auto& [name, value] : pairs) {
-    if (!out.empty()) out.push_back('&');
-    out.append(name).append("=").append(value);
-  }
-  return out;
-}
-
 std::optional<std::string> CanonicalHeader(const Request& request, std::string_view lower_name) {
   std::string out;
   if (lower_name == "host") {
@@ -83,7 +58,7 @@ Result<std::string> CanonicalRequest(const Request& request,
                                      std::string_view payload_hash) {
   std::string out = request.sent_method;
   out.append("\n").append(request.path).append("\n");
-  ASSIGN_OR_RETURN(const std::string query, CanonicalQuery(request.raw_query, signature_name));
+  ASSIGN_OR_RETURN(const std::string query, net::CanonicalQuery(request.raw_query, signature_name));
   out.append(query).append("\n");
   std::string names;
   for (const std::string& name : signed_headers) {

@@ -15,10 +15,6 @@
 
 namespace hodei::wire::gcs {
 
-// The raw query's parameters, each percent-encoded anew by RFC 3986's rules and sorted by the
-// encoded text, without the parameter `signature_name`. INVALID_ARGUMENT for a bad escape.
-Result<std::string> CanonicalQuery(std::string_view raw_query, std::string_view signature_name);
-
 // The values of one header, joined with ',', trimmed, with inner white space collapsed; absent when
 // the request has none. "host" is the Host as received.
 std::optional<std::string> CanonicalHeader(const Request& request, std::string_view lower_name);

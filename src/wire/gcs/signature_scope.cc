@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "base/digest.h"
 #include "base/encoding.h"
+#include "net/scoped_signature.h"
 #include "wire/gcs/signature.h"
 
 namespace hodei::wire::gcs {
@@ -56,11 +56,9 @@ std::optional<WallTime> ParseBasicTime(std::string_view text) {
 
 std::string ScopedMac(std::string_view secret, const CredentialScope& scope,
                       const SignatureWords& words, std::string_view text) {
-  std::string key = HmacSha256(fmt::format("{}{}", words.secret_prefix, secret), scope.date);
-  key = HmacSha256(key, scope.location);
-  key = HmacSha256(key, words.service);
-  key = HmacSha256(key, words.terminator);
-  return HmacSha256(key, text);
+  return net::ScopedMac(
+      secret, {words.secret_prefix, scope.date, scope.location, words.service, words.terminator},
+      text);
 }
 
 std::optional<std::string> StrictHex(std::string_view text) {

@@ -5,8 +5,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "wire/gcs/xml_document.h"
 #include "wire/gcs/xml_text.h"
+#include "wire/xml/xml_document.h"
 
 namespace hodei::wire::gcs {
 namespace {

@@ -14,10 +14,10 @@
 #include "wire/gcs/request.h"
 #include "wire/gcs/upload.h"
 #include "wire/gcs/xml_bucket_settings.h"
-#include "wire/gcs/xml_document.h"
 #include "wire/gcs/xml_listing.h"
 #include "wire/gcs/xml_multipart.h"
 #include "wire/gcs/xml_text.h"
+#include "wire/xml/xml_document.h"
 
 namespace hodei::wire::gcs {
 namespace {

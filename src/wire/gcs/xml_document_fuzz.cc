@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "wire/gcs/xml_bucket_settings.h"
-#include "wire/gcs/xml_document.h"
+#include "wire/xml/xml_document.h"
 
 namespace {
 
-int Depth(const hodei::wire::gcs::XmlElement& element) {
+int Depth(const hodei::wire::XmlElement& element) {
   int deepest = 0;
   for (const auto& child : element.children) deepest = std::max(deepest, Depth(child));
   return deepest + 1;
@@ -19,10 +19,12 @@ int Depth(const hodei::wire::gcs::XmlElement& element) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace hodei::wire::gcs;  // NOLINT
+  using hodei::wire::ParseXml;
+  using hodei::wire::XmlElement;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const hodei::Result<XmlElement> root = ParseXml(text);
   if (!root.ok()) return 0;
-  if (Depth(*root) > kXmlDepthLimit) std::abort();
+  if (Depth(*root) > hodei::wire::kXmlDepthLimit) std::abort();
   for (const std::string_view setting :
        {"cors", "lifecycle", "versioning", "websiteConfig", "logging", "tagging", "acl"}) {
     const hodei::Result<Json> patch = ReadXmlSetting(setting, text);

@@ -5,8 +5,8 @@
 #include "base/encoding.h"
 #include "wire/gcs/predefined_acl.h"
 #include "wire/gcs/upload.h"
-#include "wire/gcs/xml_document.h"
 #include "wire/gcs/xml_text.h"
+#include "wire/xml/xml_document.h"
 
 namespace hodei::wire::gcs {
 namespace {

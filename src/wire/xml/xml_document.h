@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 
-namespace hodei::wire::gcs {
+namespace hodei::wire {
 
 struct XmlElement {
   std::string name;  // without a namespace prefix
@@ -35,4 +35,4 @@ inline constexpr size_t kXmlElementLimit = 50'000;  // a list of 10,000 parts fi
 // deeper or larger than the limits, or has a DOCTYPE.
 Result<XmlElement> ParseXml(std::string_view text);
 
-}  // namespace hodei::wire::gcs
+}  // namespace hodei::wire

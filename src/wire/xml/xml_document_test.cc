@@ -1,8 +1,8 @@
-#include "wire/gcs/xml_document.h"
+#include "wire/xml/xml_document.h"
 
 #include <gmock/gmock.h>
 
-namespace hodei::wire::gcs {
+namespace hodei::wire {
 namespace {
 
 TEST(XmlDocument, ReadsElementsTextAndAttributes) {
@@ -67,4 +67,4 @@ TEST(XmlDocument, DepthAndSizeAreBounded) {
 }
 
 }  // namespace
-}  // namespace hodei::wire::gcs
+}  // namespace hodei::wire

@@ -1,10 +1,10 @@
-#include "wire/gcs/xml_document.h"
+#include "wire/xml/xml_document.h"
 
 #include <algorithm>
 
 #include "base/encoding.h"
 
-namespace hodei::wire::gcs {
+namespace hodei::wire {
 namespace {
 
 constexpr size_t kAttributeLimit = 16;  // of one element
@@ -227,4 +227,4 @@ Result<XmlElement> ParseXml(std::string_view text) {
   return Parser(text).Parse();
 }
 
-}  // namespace hodei::wire::gcs
+}  // namespace hodei::wire
