@@ -30,22 +30,24 @@ class Lister {
 
   ScanStep Visit(const ScanRow& row) {
     if (!row.name.starts_with(options_.prefix) || PastEnd(row.name)) return Stop();
-    if (++scanned_ > kScanRowLimit) return StopAt(row);
     const std::string_view group = GroupOf(row.name);
+    if (++scanned_ > kScanRowLimit) return StopAt(row, group);
     if (group.empty()) return VisitItem(row);
-    const bool marker = options_.include_trailing_delimiter && row.name == group;
-    if (marker && !Full()) {
-      AddPrefix(group);
-      return VisitItem(row);
+    const bool listed = AlreadyListed(group);
+    if (!listed && !IsMarker(row.name, group) && glob_ != nullptr && !glob_->Matches(group)) {
+      return SkipGroup(group);
     }
-    if (!AlreadyListed(group)) {
-      if (glob_ != nullptr && !glob_->Matches(group)) return SkipGroup(group);
-      if (Full()) return StopAt(row);
-      AddPrefix(group);
-    }
-    return SkipGroup(group);
+    if (!listed && Full()) return StopAt(row, group);
+    if (!listed) page_.prefixes.emplace_back(group);
+    return IsMarker(row.name, group) ? VisitItem(row) : SkipGroup(group);
   }
 
+  // Before the first visit: goes on with what StopAt() named.
+  void Resume(const ScanPosition& position) {
+    if (position.generation > 0 && IsMarker(position.name, GroupOf(position.name))) {
+      listed_before_ = position.name;
+    }
+  }
   // Before the first visit.
   void SetOwner(const Bucket* owner) { owner_ = owner; }
   const Status& status() const { return status_; }
@@ -58,9 +60,16 @@ class Lister {
     return !options_.end_offset.empty() && name >= options_.end_offset;
   }
 
-  ScanStep StopAt(const ScanRow& row) {
-    page_.next_page_token = EncodePageToken({std::string(row.name), row.generation});
+  // The next page starts with `row`. Without a generation its group has not been listed yet.
+  ScanStep StopAt(const ScanRow& row, std::string_view group) {
+    const bool unlisted = IsMarker(row.name, group) && !AlreadyListed(group);
+    page_.next_page_token = EncodePageToken({std::string(row.name), unlisted ? 0 : row.generation});
     return Stop();
+  }
+
+  // "d/", listed as an item and as a prefix.
+  bool IsMarker(std::string_view name, std::string_view group) const {
+    return options_.include_trailing_delimiter && !group.empty() && name == group;
   }
 
   // "prefix…delimiter" when the name goes on past a delimiter, else empty.
@@ -72,11 +81,7 @@ class Lister {
   }
 
   bool AlreadyListed(std::string_view group) const {
-    return !page_.prefixes.empty() && page_.prefixes.back() == group;
-  }
-
-  void AddPrefix(std::string_view group) {
-    if (!AlreadyListed(group)) page_.prefixes.emplace_back(group);
+    return (!page_.prefixes.empty() && page_.prefixes.back() == group) || listed_before_ == group;
   }
 
   ScanStep SkipGroup(std::string_view group) {
@@ -88,7 +93,7 @@ class Lister {
 
   ScanStep VisitItem(const ScanRow& row) {
     if (glob_ != nullptr && !glob_->Matches(row.name)) return {};
-    if (Full()) return StopAt(row);
+    if (Full()) return StopAt(row, GroupOf(row.name));
     Object& object = page_.items.emplace_back();
     if (!RestoreObject(row.serialized, bucket_, row.name, row.generation, &object)) {
       status_ = DataLoss("object index: a damaged object row");
@@ -103,6 +108,7 @@ class Lister {
   const std::string_view bucket_;
   const size_t limit_;
   const Bucket* owner_ = nullptr;
+  std::string listed_before_;  // the group whose prefix was on an earlier page
   size_t scanned_ = 0;
   ListObjectsPage page_;
   Status status_;
@@ -126,6 +132,7 @@ Result<ListObjectsPage> IndexedStore::ListObjects(std::string_view bucket,
                       : options.versions   ? ScanSet::kVersions
                                            : ScanSet::kLive;
   Lister lister(options, glob ? &*glob : nullptr, bucket);
+  lister.Resume(from);
   RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, bucket));
     lister.SetOwner(&row.bucket);

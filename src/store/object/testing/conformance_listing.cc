@@ -55,19 +55,21 @@ TEST_P(ObjectStoreConformance, ListsByPrefixAndDelimiterInPages) {
 
 TEST_P(ObjectStoreConformance, PagesJoinToTheWholeListing) {
   SetVersioning(true);
-  for (const char* name : {"a", "a/1", "a/2", "b/x", "b/y", "c", "d/e", "f"}) {
+  for (const char* name : {"a", "a/1", "a/2", "b/", "b/x", "b/y", "c", "d/e", "f", "g/"}) {
     ASSERT_THAT(Put(name, "1"), IsOk());
     ASSERT_THAT(Put(name, "2"), IsOk());
   }
-  for (const bool versions : {false, true}) {
-    for (const char* delimiter : {"", "/"}) {
+  for (const int variant : {0, 1, 2, 3, 4, 5, 6, 7}) {
+    for (const size_t limit : {1, 2, 3}) {
       ListObjectsOptions options;
-      options.versions = versions;
-      options.delimiter = delimiter;
+      options.versions = (variant & 1) != 0;
+      options.delimiter = (variant & 2) != 0 ? "/" : "";
+      options.include_trailing_delimiter = (variant & 4) != 0;
       ASSERT_OK_AND_ASSIGN(const ListObjectsPage whole, store_->ListObjects("bucket", options));
-      options.limit = 1;
+      options.limit = limit;
       ListObjectsPage joined;
       do {
+        ASSERT_LT(joined.items.size() + joined.prefixes.size(), 100u) << "pages never end";
         ASSERT_OK_AND_ASSIGN(const ListObjectsPage page, store_->ListObjects("bucket", options));
         joined.items.insert(joined.items.end(), page.items.begin(), page.items.end());
         joined.prefixes.insert(joined.prefixes.end(), page.prefixes.begin(), page.prefixes.end());
