@@ -7,9 +7,11 @@
 #   Files are found by their names:
 #     x.cc            part of the library
 #     x_test.cc       part of <name>_test (one binary per module)
-#     x_fuzz.cc       a libFuzzer binary of that name (preset "fuzz"); seeds in testdata/x_fuzz/
+#     x_fuzz.cc       a libFuzzer binary of that name (preset "fuzz"); seeds in testdata/x_fuzz/;
+#                     may use hodei_<name>_testing
 #     x_benchmark.cc  part of <name>_benchmark
-#     testing/*.cc    hodei_<name>_testing: the module's fakes and conformance suites; tests only
+#     testing/*.cc    hodei_<name>_testing: the module's fakes and conformance suites; tests and
+#                     fuzzers only
 #   FOLDERS names folders below this one whose files belong to the module as well.
 #   TEST_DEPS names further modules (or their *_testing) that only the tests need.
 #
@@ -64,9 +66,15 @@ function(hodei_module name)
   set_property(GLOBAL PROPERTY HODEI_DEPS_${name} "${ARG_DEPS}")
 
   file(GLOB fakes CONFIGURE_DEPENDS ${dir}/testing/*.cc)
-  if(fakes AND HODEI_TESTS)
+  if(fakes AND (HODEI_TESTS OR HODEI_FUZZ))
     add_library(hodei_${name}_testing STATIC ${fakes})
     target_link_libraries(hodei_${name}_testing PUBLIC hodei_${name} GTest::gmock)
+    # What a fuzzer needs of other modules' fakes comes with its own module's.
+    foreach(dep IN LISTS ARG_TEST_DEPS)
+      if(TARGET hodei_${dep})
+        target_link_libraries(hodei_${name}_testing PUBLIC hodei_${dep})
+      endif()
+    endforeach()
     set_property(GLOBAL PROPERTY HODEI_DEPS_${name}_testing "${name}")
   endif()
   if(tests AND HODEI_TESTS)
@@ -92,6 +100,9 @@ function(hodei_module name)
       get_filename_component(fuzzer ${file} NAME_WE)
       add_executable(${fuzzer} ${file})
       target_link_libraries(${fuzzer} PRIVATE hodei_${name} -fsanitize=fuzzer)
+      if(TARGET hodei_${name}_testing)
+        target_link_libraries(${fuzzer} PRIVATE hodei_${name}_testing)
+      endif()
       set_property(GLOBAL APPEND PROPERTY HODEI_FUZZERS ${fuzzer})
       file(APPEND ${CMAKE_BINARY_DIR}/fuzzers.txt "${fuzzer} ${dir}/testdata/${fuzzer}\n")
     endforeach()

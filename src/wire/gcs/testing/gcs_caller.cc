@@ -50,7 +50,10 @@ Json Answered::json() const {
   return parsed.is_discarded() ? Json() : parsed;
 }
 
-GcsCaller::GcsCaller() : store(store::MakeMemoryObjectStore(&clock)) {
+GcsCaller::GcsCaller()
+    : GcsCaller([](const Clock* clock) { return store::MakeMemoryObjectStore(clock); }) {}
+
+GcsCaller::GcsCaller(const StoreMaker& make_store) : store(make_store(&clock)) {
   authenticator.AddToken("ann", {"ann@x", "", false});
   authenticator.AddToken("eve", {"eve@x", "", false});
   GcsApi::Parts parts;

@@ -1,6 +1,7 @@
 // Makes Cloud Storage requests without a socket: a head, then the body in pieces, then the answer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -28,7 +29,12 @@ class GcsCaller {
  public:
   using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
+  // Makes the store; the clock outlives it.
+  using StoreMaker = std::function<std::unique_ptr<store::ObjectStore>(const Clock*)>;
+
+  // Over a store in memory.
   GcsCaller();
+  explicit GcsCaller(const StoreMaker& make_store);
   // As ann, unless a header "Authorization" is given (an empty one: nobody). The body arrives in
   // pieces of `piece_bytes`.
   Answered Call(const std::string& method, const std::string& target, const std::string& body = "",
