@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/random_id.h"
 #include "store/object/content_digest.h"
@@ -40,6 +41,9 @@ Status CheckNotLost(const std::string& directory) {
 Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStoreOptions& options) {
   const std::string& directory = options.directory;
   RETURN_IF_ERROR(MakeDirectories(directory));
+  // The folder's own name must survive what is acknowledged in it.
+  const std::string parent = std::filesystem::path(directory).parent_path();
+  RETURN_IF_ERROR(SyncDirectory(parent.empty() ? "." : parent));
   ASSIGN_OR_RETURN(UniqueFd lock, LockFolder(directory));
   RETURN_IF_ERROR(CheckNotLost(directory));
   // The database's writer syncs the segments before each commit; the contents are made after the
