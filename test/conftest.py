@@ -191,5 +191,18 @@ def run(command, env, cwd=None, check=True, timeout=600, **kwargs):
     return done
 
 
+def google_client(server):
+    """google-api-python-client's `ml` v1, built from the server's own discovery document."""
+    import httplib2
+    from google.oauth2 import service_account
+    from google_auth_httplib2 import AuthorizedHttp
+    from googleapiclient import discovery
+    credentials = service_account.Credentials.from_service_account_file(
+        str(server.key_file), scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    http = AuthorizedHttp(credentials, http=httplib2.Http())
+    return discovery.build("ml", "v1", http=http, static_discovery=False, cache_discovery=False,
+                           discoveryServiceUrl=server.url + "/$discovery/rest?version={apiVersion}")
+
+
 def has(program):
     return shutil.which(program) is not None

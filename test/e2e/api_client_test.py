@@ -2,21 +2,14 @@
 import time
 
 import pytest
-from google.oauth2 import service_account
-from googleapiclient import discovery, errors
+from googleapiclient import errors
 
-from conftest import run, wait_for_state
+from conftest import google_client, run, wait_for_state
 
 
 @pytest.fixture
 def ml(server):
-    credentials = service_account.Credentials.from_service_account_file(
-        str(server.key_file), scopes=["https://www.googleapis.com/auth/cloud-platform"])
-    from google_auth_httplib2 import AuthorizedHttp
-    import httplib2
-    http = AuthorizedHttp(credentials, http=httplib2.Http())
-    return discovery.build("ml", "v1", http=http, static_discovery=False, cache_discovery=False,
-                           discoveryServiceUrl=server.url + "/$discovery/rest?version={apiVersion}")
+    return google_client(server)
 
 
 def test_job_create_get_list_cancel(server, ml, tmp_path):
@@ -50,14 +43,8 @@ def test_job_create_get_list_cancel(server, ml, tmp_path):
     assert patched["labels"] == {"a": "b"}
 
 
-def test_what_is_still_to_come_says_so(server, ml):
-    with pytest.raises(errors.HttpError) as error:
-        ml.projects().models().versions().list(parent="projects/hodei-local/models/m").execute()
-    assert error.value.status_code in (404, 501)
-
-
-def test_versions_polled_predicted_patched_and_deleted(server, ml, tmp_path):
-    """The flow of the client library's own samples, to a model that its loader refuses."""
+def test_a_version_whose_model_is_refused(server, ml, tmp_path):
+    """frameworks_test.py has the same with a model that is served."""
     env = server.environment()
     (tmp_path / "model.bst").write_bytes(b"")
     run("hodei storage buckets create gs://api-models && hodei storage cp model.bst gs://api-models/m/model.bst",

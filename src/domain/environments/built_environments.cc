@@ -75,6 +75,17 @@ std::map<std::string, std::string> PackageInputs(const std::vector<PackageFile>&
   return inputs;
 }
 
+// The pins of what a layer's requirements pull in; a job's own packages choose for themselves.
+std::vector<std::string> Constraints(const RuntimeDefinition& runtime, const PlannedLayer& layer) {
+  if (layer.name == "packages") return {};
+  std::vector<std::string> constraints = runtime.constraints;
+  if (layer.definition != nullptr) {
+    constraints.insert(constraints.end(), layer.definition->constraints.begin(),
+                       layer.definition->constraints.end());
+  }
+  return constraints;
+}
+
 // What a build may use: enough for a compiler, never more than the machine has.
 exec::Resources BuildResources(const exec::Capabilities& machine) {
   exec::Resources resources{
@@ -354,7 +365,7 @@ BuildSpec BuiltEnvironments::LayerSpec(const EnvironmentPlan& plan, size_t index
       {"prefix", layer.prefix},
       {"parents", parents},
       {"requirements", layer.requirements},
-      {"constraints", of_job ? std::vector<std::string>() : runtime.constraints},
+      {"constraints", Constraints(runtime, layer)},
       {"packages", of_job ? PackagesJson(request.packages) : nlohmann::json::array()},
       {"provides",
        layer.definition ? layer.definition->provides : std::map<std::string, std::string>()},

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "base/digest.h"
 #include "base/log_frame.h"
@@ -19,6 +20,7 @@ namespace {
 
 using ::hodei::testing::FakeClock;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -34,7 +36,8 @@ runtimes:
     layers:
       - {name: science, modules: [numpy], requirements: [numpy==1]}
       - {name: tensorflow, modules: [tensorflow], after: [science], requirements: [tf==1],
-         provides: {tensorflow: tf}}
+         constraints: [gast==2], provides: {tensorflow: tf}}
+    constraints: [six==1]
 historical:
   - {versions: ["1.9"], pythons: ["3.5"], python: "3.5", served_by: "9.1"}
 )";
@@ -151,6 +154,25 @@ TEST_F(BuiltEnvironmentsTest, LayersThatNoSourceNamesAreLeftOut) {
   EXPECT_EQ(state.env.at("HODEI_OPTIONAL_MODULES"), "numpy,tensorflow");
   EXPECT_THAT(state.notes[0], HasSubstr("Left out"));
   EXPECT_EQ(executor_.specs().size(), 3u);  // inspection, base, packages
+}
+
+TEST_F(BuiltEnvironmentsTest, PinsOfALayerBindItsOwnBuildAlone) {
+  Request request = Make({Package()});
+  std::map<std::string, std::vector<std::string>> pins;
+  while (Ensure(request).phase == State::kBuilding && pins.size() < 5) {
+    for (const std::string& id : executor_.running()) {
+      exec::ReplicaSpec spec = executor_.spec(id);
+      if (!Runs(spec, "hodei_build.py")) continue;
+      std::ifstream file(FindMount(spec.mounts, "/opt/hodei/in")->host_path + "/spec.json");
+      const nlohmann::json build = nlohmann::json::parse(file);
+      pins[build["prefix"]] = build["constraints"];
+    }
+    EndAll("need tensorflow\nok\n");
+  }
+  EXPECT_THAT(pins["/opt/hodei/runtime"], ElementsAre("six==1"));
+  EXPECT_THAT(pins["/opt/hodei/layers/science"], ElementsAre("six==1"));
+  EXPECT_THAT(pins["/opt/hodei/layers/tensorflow"], ElementsAre("six==1", "gast==2"));
+  EXPECT_THAT(pins["/opt/hodei/packages"], IsEmpty());
 }
 
 TEST_F(BuiltEnvironmentsTest, TheOptionAllLayersNeedsNoDetection) {

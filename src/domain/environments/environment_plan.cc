@@ -50,6 +50,9 @@ std::string LayerKey(const PlannedLayer& layer, const EnvironmentPlan& plan,
     for (const auto& [name, provider] : layer.definition->provides) {
       fingerprint.Add(name).Add(provider);
     }
+    const std::vector<std::string>& constraints = layer.definition->constraints;
+    // Layers without any keep the keys they have had.
+    if (!constraints.empty()) fingerprint.Add(constraints);
   }
   for (size_t parent : layer.parents) fingerprint.Add(plan[parent].key);
   return fmt::format("{}-{}", layer.name, fingerprint.Hex());

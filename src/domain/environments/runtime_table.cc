@@ -22,7 +22,8 @@ LayerDefinition ReadLayer(const YAML::Node& node) {
   LayerDefinition layer{.name = node["name"].as<std::string>(),
                         .modules = Strings(node["modules"]),
                         .after = Strings(node["after"]),
-                        .requirements = Strings(node["requirements"])};
+                        .requirements = Strings(node["requirements"]),
+                        .constraints = Strings(node["constraints"])};
   if (node["provides"]) layer.provides = node["provides"].as<std::map<std::string, std::string>>();
   return layer;
 }

@@ -17,6 +17,7 @@ struct LayerDefinition {
   std::vector<std::string> modules;  // import and distribution names that call for it
   std::vector<std::string> after;    // layers it is built on, besides the base
   std::vector<std::string> requirements;
+  std::vector<std::string> constraints;         // of what only its requirements pull in
   std::map<std::string, std::string> provides;  // stand-in distributions: name → who provides it
 };
 

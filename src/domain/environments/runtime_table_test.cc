@@ -30,7 +30,11 @@ TEST(RuntimeTable, TheShippedTableParsesAndPinsEveryRequirement) {
     }
   }
   for (const std::string& requirement : runtime->base) EXPECT_THAT(requirement, HasSubstr("=="));
-  for (const std::string& pin : runtime->constraints) EXPECT_THAT(pin, HasSubstr("=="));
+  std::vector<std::string> pins = runtime->constraints;
+  for (const LayerDefinition& layer : runtime->layers) {
+    pins.insert(pins.end(), layer.constraints.begin(), layer.constraints.end());
+  }
+  for (const std::string& pin : pins) EXPECT_THAT(pin, HasSubstr("=="));
 }
 
 TEST(RuntimeTable, DefaultsAreTheNewestRuntimeWithoutAWarning) {

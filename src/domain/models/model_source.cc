@@ -102,6 +102,7 @@ void AddLayers(const Names& found, ModelSource* source) {
     source->add_layers("xgboost");
   }
   if (framework == ml::SCIKIT_LEARN || pickle) source->add_layers("science");
+  if (Has(found, kTorchScript)) source->add_layers("torch");
 }
 
 Status TellFramework(const ml::Version& version, ModelSource* source) {
