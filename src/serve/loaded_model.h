@@ -35,6 +35,7 @@ struct LoadedModel {
   std::unique_ptr<BodyModel> body_model;
   BodyRules rules;
   bool named_outputs = false;  // predictions are objects keyed by output
+  std::string compiled;        // what LoadCompiled() takes; empty: nothing that saves time
 };
 
 // {"framework": …, "engine": …, "engine_reason": …, "signature": …}, or all signatures' with

@@ -5,11 +5,13 @@
 #include "engine/child_process.h"
 #include "serve/model_files.h"
 #include "serve/python_loader.h"
+#include "sys/file.h"
 
 namespace hodei::serve {
 namespace {
 
 constexpr size_t kPackageDirsBytesMax = 1 << 20;
+constexpr size_t kCompiledBytesMax = 256 << 20;
 
 // One instance of zeros or empty strings where the shape says how large it is: the first call of a
 // library allocates and compiles, which no client should wait for.
@@ -66,6 +68,17 @@ Result<std::unique_ptr<LoadedModel>> LoadSavedModel(const ServeConfig& config,
   return loaded;
 }
 
+Result<std::unique_ptr<LoadedModel>> LoadCompiledFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kCompiledBytesMax));
+  Result<std::unique_ptr<LoadedModel>> loaded = LoadCompiled(bytes);
+  // The model's own files are there: another release's form costs time and nothing else.
+  if (!loaded.ok()) {
+    fmt::print(stderr, "hodei-serve: the compiled form is not used: {}\n",
+               loaded.status().message());
+  }
+  return loaded;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> PackageDirs(const std::string& python) {
@@ -89,6 +102,9 @@ Result<std::vector<std::string>> PackageDirs(const std::string& python) {
 
 Result<std::unique_ptr<LoadedModel>> LoadModel(const ServeConfig& config,
                                                const ProgramPaths& paths) {
+  if (!config.compiled.empty()) {
+    if (auto compiled = LoadCompiledFile(config.compiled); compiled.ok()) return compiled;
+  }
   ASSIGN_OR_RETURN(ModelFiles files, FindModelFiles(config.model_dir, config.framework,
                                                     !config.prediction_class.empty()));
   std::unique_ptr<LoadedModel> loaded;

@@ -9,7 +9,7 @@
 namespace hodei::serve {
 namespace {
 
-constexpr std::string_view kNpyType = "application/octet-stream";
+constexpr std::string_view kBytesType = "application/octet-stream";  // NPY in /predict
 
 int HttpStatusOf(const Status& status) {
   switch (status.code()) {
@@ -49,6 +49,10 @@ void PredictionService::Ready(std::unique_ptr<LoadedModel> loaded) {
   options.queue_max = static_cast<size_t>(config_.queue_max);
   options.merge = !config_.batch;
   queue_ = std::make_unique<PredictionQueue>(loaded_->model.get(), options);
+  {
+    const std::lock_guard lock(mutex_);
+    compiled_ = std::move(loaded_->compiled);
+  }
   ready_ = true;
 }
 
@@ -67,6 +71,16 @@ HttpAnswer PredictionService::Health() {
   return {200, "application/json", "{}"};
 }
 
+HttpAnswer PredictionService::Compiled() {
+  std::string compiled;
+  {
+    const std::lock_guard lock(mutex_);
+    compiled.swap(compiled_);
+  }
+  if (compiled.empty()) return {404, "application/json", ErrorBody("there is no compiled form")};
+  return {200, std::string(kBytesType), std::move(compiled)};
+}
+
 std::string PredictionService::MetricsBody() const {
   return fmt::format(
       R"({{"in_flight": {}, "queued": {}, "requests": {}, "errors": {}, "worker_restarts": {}}})",
@@ -82,6 +96,7 @@ void PredictionService::Handle(const HttpRequest& request, HttpLoop::Done done) 
   if (get && path == "/metadata") {
     return done({200, "application/json", MetadataBody(*loaded_)});
   }
+  if (get && path == "/compiled") return done(Compiled());
   if (get && path == "/metrics") return done({200, "application/json", MetricsBody()});
   if (request.head->method == "POST" && path == "/predict") {
     return Predict(request.head->headers.Get("content-type"), request.body, std::move(done));
@@ -100,7 +115,7 @@ void PredictionService::Predict(std::string_view content_type, std::string_view 
                                 HttpLoop::Done done) {
   ++requests_;
   ++in_flight_;
-  if (MediaType(content_type) == kNpyType) return PredictNpy(body, std::move(done));
+  if (MediaType(content_type) == kBytesType) return PredictNpy(body, std::move(done));
   if (loaded_->model == nullptr) return PredictBody(body, std::move(done));
   PredictJson(body, std::move(done));
 }
@@ -143,7 +158,7 @@ void PredictionService::PredictNpy(std::string_view body, HttpLoop::Done done) {
     Result<std::string> printed = PrintNpy(*outputs);
     if (!printed.ok()) return done(Error(printed.status()));
     --in_flight_;
-    done({200, std::string(kNpyType), std::move(printed).value()});
+    done({200, std::string(kBytesType), std::move(printed).value()});
   };
   queue_->Submit(std::move(work));
 }

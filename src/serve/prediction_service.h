@@ -1,5 +1,5 @@
-// What the serving program answers, without a socket: /healthz, /predict, /metadata, /metrics and
-// /batch of docs/decisions/0040.
+// What the serving program answers, without a socket: /healthz, /predict, /metadata, /compiled,
+// /metrics and /batch of docs/decisions/0040.
 #pragma once
 
 #include <atomic>
@@ -35,6 +35,7 @@ class PredictionService {
 
  private:
   HttpAnswer Health();
+  HttpAnswer Compiled();
   std::string MetricsBody() const;
   void PredictJson(std::string_view body, HttpLoop::Done done);
   void PredictNpy(std::string_view body, HttpLoop::Done done);
@@ -51,7 +52,8 @@ class PredictionService {
   std::atomic<bool> draining_{false};
   int concurrency_ = 1;
   std::mutex mutex_;
-  std::string error_;  // guarded by mutex_
+  std::string error_;     // guarded by mutex_
+  std::string compiled_;  // until it was asked for; guarded by mutex_
   std::atomic<uint64_t> requests_{0};
   std::atomic<uint64_t> errors_{0};
   std::atomic<int64_t> in_flight_{0};

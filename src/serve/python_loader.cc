@@ -24,6 +24,8 @@ using engine::PythonFrame;
 using engine::PythonPool;
 using engine::Tensor;
 
+constexpr std::string_view kCompiledMagic = "HCF1";
+
 // The server sees the program end and starts another.
 constexpr int kExitWorkersLost = 4;
 
@@ -182,21 +184,42 @@ engine::Signature SignatureOf(const Description& description) {
   return {"serving_default", {input}, {{"predictions", DType::kFloat64, false, {}}}};
 }
 
-Result<std::unique_ptr<LoadedModel>> LoadSklearn(const Description& description,
-                                                 std::string_view payload,
-                                                 std::unique_ptr<PythonPool> pool) {
+std::unique_ptr<LoadedModel> NewSklearn() {
   auto loaded = std::make_unique<LoadedModel>();
   loaded->framework = "SCIKIT_LEARN";
   loaded->rules.null_is_nan = true;
-  Result<std::unique_ptr<engine::Model>> flat = CheckedFlatModel(description, payload);
+  return loaded;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadFlat(const Description& description,
+                                              std::string_view payload) {
+  std::unique_ptr<LoadedModel> loaded = NewSklearn();
+  ASSIGN_OR_RETURN(loaded->model, CheckedFlatModel(description, payload));
+  loaded->engine = "flat-trees";
+  loaded->engine_reason =
+      fmt::format("{}: the compiled form answers {} probe rows as predict() does",
+                  description.class_name, description.rows[0]);
+  return loaded;
+}
+
+std::string CompiledFile(std::string_view head, std::string_view payload) {
+  std::string file(kCompiledMagic);
+  const auto size = static_cast<uint32_t>(head.size());
+  for (int shift = 0; shift < 32; shift += 8) file += static_cast<char>(size >> shift);
+  file.append(head).append(payload);
+  return file;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadSklearn(const PythonFrame& frame,
+                                                 const Description& description,
+                                                 std::unique_ptr<PythonPool> pool) {
+  const std::string_view payload(frame.payload.data(), frame.payload.size());
+  Result<std::unique_ptr<LoadedModel>> flat = LoadFlat(description, payload);
   if (flat.ok()) {
-    loaded->model = std::move(flat).value();
-    loaded->engine = "flat-trees";
-    loaded->engine_reason =
-        fmt::format("{}: the compiled form answers {} probe rows as predict() does",
-                    description.class_name, description.rows[0]);
-    return loaded;
+    (*flat)->compiled = CompiledFile(frame.head, payload);
+    return flat;
   }
+  std::unique_ptr<LoadedModel> loaded = NewSklearn();
   loaded->engine = "python";
   loaded->engine_reason =
       fmt::format("{} is not compiled: {}", description.class_name, flat.status().message());
@@ -240,7 +263,7 @@ Result<std::unique_ptr<LoadedModel>> LoadPython(const ServeConfig& config, const
       pool.reset();
       return LoadBooster(config, paths, description, payload);
     }
-    return LoadSklearn(description, payload, std::move(pool));
+    return LoadSklearn(frame, description, std::move(pool));
   }
   RETURN_IF_ERROR(pool->ForkAll());
   auto loaded = std::make_unique<LoadedModel>();
@@ -249,6 +272,24 @@ Result<std::unique_ptr<LoadedModel>> LoadPython(const ServeConfig& config, const
   loaded->python_pool = std::move(pool);
   loaded->body_model = std::make_unique<PythonBodyModel>(loaded->python_pool.get());
   return loaded;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadCompiled(std::string_view file) {
+  constexpr size_t kSizeBytes = 4;
+  if (!file.starts_with(kCompiledMagic) || file.size() < kCompiledMagic.size() + kSizeBytes) {
+    return InvalidArgument("it is no compiled form of this program's version");
+  }
+  file.remove_prefix(kCompiledMagic.size());
+  size_t head_bytes = 0;
+  for (size_t i = 0; i < kSizeBytes; ++i) {
+    head_bytes |= size_t{static_cast<unsigned char>(file[i])} << (8 * i);
+  }
+  file.remove_prefix(kSizeBytes);
+  if (head_bytes > file.size() || head_bytes > PythonPool::kHeadBytesMax) {
+    return InvalidArgument("the compiled form is cut off");
+  }
+  ASSIGN_OR_RETURN(const Description description, ParseDescription(file.substr(0, head_bytes)));
+  return LoadFlat(description, file.substr(head_bytes));
 }
 
 }  // namespace hodei::serve

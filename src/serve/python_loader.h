@@ -15,4 +15,8 @@ namespace hodei::serve {
 Result<std::unique_ptr<LoadedModel>> LoadPython(const ServeConfig& config, const ModelFiles& files,
                                                 const ProgramPaths& paths);
 
+// What an earlier load left as LoadedModel::compiled, hostile bytes: the flat form with the probe
+// and the model's own answers, which are compared again. No interpreter is started.
+Result<std::unique_ptr<LoadedModel>> LoadCompiled(std::string_view file);
+
 }  // namespace hodei::serve

@@ -70,6 +70,7 @@ Result<ServeConfig> ParseServeConfig(std::string_view json) {
   RETURN_IF_ERROR(ReadText(root, "python", &config.python));
   RETURN_IF_ERROR(ReadText(root, "socket", &config.socket));
   RETURN_IF_ERROR(ReadText(root, "model_dir", &config.model_dir));
+  RETURN_IF_ERROR(ReadText(root, "compiled", &config.compiled));
   RETURN_IF_ERROR(ReadNumber(root, "workers", 1, kWorkersMax, &config.workers));
   RETURN_IF_ERROR(ReadNumber(root, "threads", 1, kThreadsMax, &config.threads));
   RETURN_IF_ERROR(ReadNumber(root, "request_bytes_max", 1, kBytesMax, &config.request_bytes_max));

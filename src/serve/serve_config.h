@@ -23,6 +23,7 @@ struct ServeConfig {
   std::string python = "/opt/hodei/runtime/bin/python3";
   std::string socket = "/work/serve.sock";
   std::string model_dir = "/model";
+  std::string compiled;  // file that an earlier node's /compiled gave; empty: there is none
   int workers = 1;
   int threads = 1;
   uint64_t request_bytes_max = 1572864;

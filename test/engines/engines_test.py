@@ -133,6 +133,36 @@ def test_signatures_strings_and_bytes(models, python, tmp_path):
         assert b'{"length": 8}\n{"length": 15}\n' in data
 
 
+def test_a_later_start_takes_the_compiled_form_and_no_interpreter(models, python, tmp_path):
+    rows = np.load(models / "sk_forest.rows.npy")
+    answers = np.load(models / "sk_forest.answers.npy")
+    form = tmp_path / "compiled"
+    with serving(tmp_path, models / "sk_forest", python) as server:
+        reason = server.metadata()["engine_reason"]
+        status, data = server.call("GET", "/compiled")
+        assert status == 200
+        form.write_bytes(data)
+        assert server.call("GET", "/compiled")[0] == 404, "it is given once"
+    with serving(tmp_path, models / "sk_forest", "/bin/false", compiled=str(form)) as server:
+        assert server.metadata()["engine_reason"] == reason
+        status, data = server.call("POST", "/predict", npy(rows), "application/octet-stream")
+        assert status == 200 and agree(np.load(io.BytesIO(data)), answers)
+        assert server.call("GET", "/compiled")[0] == 404
+
+
+@pytest.mark.parametrize("damage", [lambda form: b"", lambda form: b"HCF1", lambda form: form[:-100], lambda form: b"HCF0" + form[4:],
+                                    lambda form: form[:8] + b"x" * 50 + form[58:]])
+def test_a_damaged_compiled_form_costs_a_load_and_no_answer(models, python, tmp_path, damage):
+    rows = np.load(models / "sk_logistic.rows.npy")[:50]
+    form = tmp_path / "compiled"
+    with serving(tmp_path, models / "sk_logistic", python) as server:
+        form.write_bytes(damage(server.call("GET", "/compiled")[1]))
+    with serving(tmp_path, models / "sk_logistic", python, compiled=str(form)) as server:
+        assert any("the compiled form is not used" in line for line in server.lines)
+        status, answer = server.predict({"instances": json_rows(rows)})
+        assert status == 200 and agree(answer["predictions"], np.load(models / "sk_logistic.answers.npy")[:50])
+
+
 @pytest.fixture()
 def custom(tmp_path):
     code = tmp_path / "code"

@@ -35,16 +35,20 @@ std::string Word(const json& object, const char* key) {
   return it->get<std::string>().substr(0, kWordsMaxBytes);
 }
 
-void ReadMetadata(net::HttpClient* client, ProbeResult* result) {
+// The body of a 200; empty for anything else.
+std::string Get(net::HttpClient* client, const char* target, size_t bytes_max) {
   std::string body;
-  const auto collect = [&body](std::string_view piece) {
-    if (body.size() + piece.size() > kMetadataMaxBytes) return ResourceExhausted("too long");
+  const auto collect = [&body, bytes_max](std::string_view piece) {
+    if (body.size() + piece.size() > bytes_max) return ResourceExhausted("too long");
     body.append(piece);
     return OkStatus();
   };
-  const auto answer =
-      client->Send({.method = "GET", .target = "/metadata"}, collect, kAnswerDeadline);
-  if (!answer.ok() || answer->status != 200) return;
+  const auto answer = client->Send({.method = "GET", .target = target}, collect, kAnswerDeadline);
+  return answer.ok() && answer->status == 200 ? body : "";
+}
+
+void ReadMetadata(net::HttpClient* client, ProbeResult* result) {
+  const std::string body = Get(client, "/metadata", kMetadataMaxBytes);
   const json metadata = json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (!metadata.is_object()) return;
   result->framework = Word(metadata, "framework");
@@ -53,7 +57,7 @@ void ReadMetadata(net::HttpClient* client, ProbeResult* result) {
 }
 
 // True when the node is ready.
-bool Ask(exec::Executor* executor, ProbeResult* result) {
+bool Ask(exec::Executor* executor, bool want_compiled, ProbeResult* result) {
   if (!result->socket) {
     Result<UniqueFd> socket = executor->OpenSocket(result->id, kServeSocket);
     if (!socket.ok()) return false;
@@ -69,19 +73,21 @@ bool Ask(exec::Executor* executor, ProbeResult* result) {
   }
   if (answer->status != 200) return false;
   ReadMetadata(client->get(), result);
+  if (want_compiled) result->compiled = Get(client->get(), "/compiled", kCompiledMaxBytes);
   return true;
 }
 
 }  // namespace
 
-NodeProbe::NodeProbe(exec::Executor* executor, std::string id,
+NodeProbe::NodeProbe(exec::Executor* executor, std::string id, bool want_compiled,
                      std::function<void(ProbeResult)> ready)
-    : thread_([executor, id = std::move(id), ready = std::move(ready)](std::stop_token stop) {
+    : thread_([executor, id = std::move(id), want_compiled,
+               ready = std::move(ready)](std::stop_token stop) {
         ProbeResult result;
         result.id = id;
         std::chrono::milliseconds wait = kFirstWait;
         while (!stop.stop_requested()) {
-          if (Ask(executor, &result)) return ready(std::move(result));
+          if (Ask(executor, want_compiled, &result)) return ready(std::move(result));
           Wait(stop, wait);
           wait = std::min(wait * 2, kLongestWait);
         }

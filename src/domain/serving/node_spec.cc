@@ -66,6 +66,7 @@ std::string ServeConfig(const ServedModel& model, const exec::Resources& resourc
       {"memory_bytes", resources.memory_bytes},
       {"deadline_ms", 60'000},
       {"batch", model.batch}};
+  if (model.compiled) config["compiled"] = "/serve/compiled";
   if (model.batch) config["request_bytes_max"] = kBatchRequestBytesMax;
   return config.dump(-1, ' ', true, json::error_handler_t::replace);
 }

@@ -33,6 +33,7 @@ struct ServedModel {
   models::ModelSource source;
   std::string signature_name;
   bool batch = false;
+  bool compiled = false;  // the folder of config.json holds `compiled` too
 };
 
 // The part of the host that one node of this machine type gets.

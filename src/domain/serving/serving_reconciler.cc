@@ -223,7 +223,7 @@ void ServingReconciler::AdoptNodes() {
     NodeEntry& node = owner->second->nodes[status.id];
     node.id = status.id;
     node.since = deps_.clock->Monotonic();
-    Probe(&node);
+    Probe(*owner->second, &node);
   }
 }
 
@@ -275,6 +275,7 @@ void ServingReconciler::TakeInbox() {
     node.node->id = node.id;
     node.node->key = next_key_++;
     node.node->socket = std::move(result.socket);
+    KeepCompiled(*entry, result.compiled);
     entry->engine = result.engine;
     entry->engine_reason = result.engine_reason;
     google::cloud::ml::v1::Framework framework;

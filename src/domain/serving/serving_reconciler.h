@@ -111,11 +111,13 @@ class ServingReconciler {
   Status FinishDeletion(Entry* entry);
   void NoteLastUse(Entry* entry);
   void ShareMemory();
-  void Probe(NodeEntry* node);
+  void Probe(const Entry& entry, NodeEntry* node);
+  void KeepCompiled(const Entry& entry, const std::string& bytes);
   void TakeProbe(ProbeResult result);
   void Log(const Entry& entry, bool error, std::string_view text);
   ServedModel ModelOf(const Entry& entry) const;
   std::string DirOf(const Entry& entry) const;
+  std::string CompiledPath(const Entry& entry) const;
   void Due(Entry* entry, Nanoseconds after);
   void Demand(const std::string& name);
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -23,6 +24,7 @@ using google::cloud::ml::v1::Version;
 using hodei::testing::IsOk;
 using hodei::testing::StatusIs;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class FakeHost : public ServingHost {
  public:
@@ -130,11 +132,18 @@ class ServingReconcilerTest : public ::testing::Test {
   FakeHost host_;
   int64_t generation_ = 0;
   std::string operation_;
-  net::testing::TestServer serve_{[](const net::RequestHead& head) {
-    return net::testing::Reply(head, [](const net::RequestHead& asked, const std::string&) {
+  std::string compiled_;  // what nodes give as their model's compiled form
+  std::atomic<int> compiled_asked_{0};
+  net::testing::TestServer serve_{[this](const net::RequestHead& head) {
+    return net::testing::Reply(head, [this](const net::RequestHead& asked, const std::string&) {
       if (asked.path() == "/metadata") {
         return net::TextResponse(200, "application/json",
                                  R"({"framework":"XGBOOST","engine":"flat-trees"})");
+      }
+      if (asked.path() == "/compiled") {
+        ++compiled_asked_;
+        return net::TextResponse(compiled_.empty() ? 404 : 200, "application/octet-stream",
+                                 compiled_);
       }
       return net::TextResponse(200, "application/json", "{}");
     });
@@ -165,6 +174,29 @@ TEST_F(ServingReconcilerTest, AVersionIsLoadedServedIdledWokenAndDeleted) {
   EXPECT_TRUE(executor_.running().empty());
   EXPECT_FALSE(FileExists(directory_.path() + "/serving/uidv"));
   EXPECT_TRUE(objects_->ListHolders(kHolderPrefix)->empty());
+}
+
+TEST_F(ServingReconcilerTest, LaterNodesStartFromTheCompiledFormOfTheFirst) {
+  compiled_ = "HCF1 and what follows";
+  MakeReady("v");
+  const std::string config = directory_.path() + "/serving/uidv/config";
+  EXPECT_THAT(*ReadFile(config + "/config.json"), Not(HasSubstr("compiled")));
+  EXPECT_EQ(*ReadFile(config + "/compiled"), compiled_);
+  executor_.Exit(Node(), {.signal = 11});
+  ASSERT_TRUE(RunUntil([&] { return Node().empty(); }));
+  (void)Ask("v");
+  ASSERT_TRUE(RunUntil([&] { return !Node().empty(); }));
+  EXPECT_THAT(*ReadFile(config + "/config.json"), HasSubstr(R"("compiled":"/serve/compiled")"));
+  executor_.SetSocket(Node(), socket_);
+  ASSERT_TRUE(RunUntil([this] { return Ask("v").ok(); }));
+  EXPECT_EQ(compiled_asked_, 1);
+}
+
+TEST_F(ServingReconcilerTest, ACompiledFormOverTheLimitIsNotKept) {
+  compiled_.assign(kCompiledMaxBytes + 1, 'x');
+  MakeReady("v");
+  EXPECT_EQ(compiled_asked_, 1);
+  EXPECT_FALSE(FileExists(directory_.path() + "/serving/uidv/config/compiled"));
 }
 
 TEST_F(ServingReconcilerTest, AProgramThatEndsFailsTheCreation) {

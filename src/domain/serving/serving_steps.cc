@@ -47,6 +47,7 @@ ServedModel ServingReconciler::ModelOf(const Entry& entry) const {
   model.version = models::LastPart(entry.name);
   model.spec = entry.version();
   model.source = entry.record().source();
+  model.compiled = FileExists(CompiledPath(entry));
   return model;
 }
 
@@ -268,14 +269,28 @@ Status ServingReconciler::StartNode(Entry* entry) {
   NodeEntry& node = entry->nodes[id];
   node.id = id;
   node.since = deps_.clock->Monotonic();
-  Probe(&node);
+  Probe(*entry, &node);
   Due(entry, Nanoseconds(0));
   return OkStatus();
 }
 
-void ServingReconciler::Probe(NodeEntry* node) {
+void ServingReconciler::Probe(const Entry& entry, NodeEntry* node) {
   node->probe = std::make_unique<NodeProbe>(
-      deps_.executor, node->id, [this](ProbeResult result) { TakeProbe(std::move(result)); });
+      deps_.executor, node->id, /*want_compiled=*/!FileExists(CompiledPath(entry)),
+      [this](ProbeResult result) { TakeProbe(std::move(result)); });
+}
+
+std::string ServingReconciler::CompiledPath(const Entry& entry) const {
+  return DirOf(entry) + "/config/compiled";
+}
+
+// Later nodes start from it and need no interpreter. They can do without.
+void ServingReconciler::KeepCompiled(const Entry& entry, const std::string& bytes) {
+  if (bytes.empty()) return;
+  const Status kept = WriteFileDurably(CompiledPath(entry), bytes, 0644);
+  if (!kept.ok()) {
+    spdlog::warn("the compiled form of '{}' is not kept: {}", entry.name, kept.ToString());
+  }
 }
 
 void ServingReconciler::StopNode(Entry* entry, const std::string& id) {
