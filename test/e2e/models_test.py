@@ -264,6 +264,26 @@ def test_batch_that_breaks_its_program_fails_and_shows_no_output(api, model):
     assert api.get("out/b3/prediction.results-00000-of-00001") is None
 
 
+# Small files go into segments, large ones into files of their own; the empty list of errors is committed before either.
+@pytest.mark.parametrize("step,lines", [("object.segment.write=error:ENOSPC", 3),
+                                        ("object.content.write=error:ENOSPC", 400_000)])
+def test_a_disk_that_fills_under_the_output_fails_the_job_and_shows_no_part_of_it(api, server, step, lines):
+    name = f"full{lines}"
+    api.put(f"in/{name}", "".join(f"{i}\n" for i in range(lines)))
+    server.kill()
+    server.start({"HODEI_FAILPOINTS": step})
+    try:
+        full = Api(server)
+        batch(full, name, uri=f"gs://{BUCKET}/good", runtimeVersion="bare")
+        job = ended(full, name)
+        assert job["state"] == "FAILED" and "No space left on device" in job["errorMessage"], job
+    finally:
+        server.kill()
+        server.start()
+    listed = Api(server).session.get(f"{server.url}/storage/v1/b/{BUCKET}/o", params={"prefix": f"out/{name}"}).json()
+    assert "items" not in listed, listed
+
+
 def test_batch_input_that_is_not_there(api, model):
     refused = api.session.post(f"{api.server.url}/v1/{PROJECT}/jobs", json={"jobId": "b4", "predictionInput": {
         "dataFormat": "TEXT", "inputPaths": [f"gs://{BUCKET}/nowhere*"], "outputPath": f"gs://{BUCKET}/o",

@@ -417,14 +417,15 @@ void BatchRun::RemoveCommitted() {
 
 Status BatchRun::End(const Status& status) {
   outputs_.clear();  // writers without a commit leave nothing
-  const bool cancelled = cancelled_;
-  bool ends = false;
+  const Job::State state = cancelled_ ? Job::CANCELLED : status.ok() ? Job::SUCCEEDED : Job::FAILED;
+  // First the log, then the end: who reads the log stops when the job has ended.
+  if (!end_logged_ && !jobs::IsTerminal(record_.job().state())) LogEnd(state, status.message());
+  end_logged_ = true;
   const Status changed = Change([&](jobs::JobRecord* record) {
     Job* job = record->mutable_job();
-    ends = !jobs::IsTerminal(job->state());
-    if (!ends) return false;
-    job->set_state(cancelled ? Job::CANCELLED : status.ok() ? Job::SUCCEEDED : Job::FAILED);
-    if (!cancelled) job->set_error_message(status.message());
+    if (jobs::IsTerminal(job->state())) return false;
+    job->set_state(state);
+    if (state != Job::CANCELLED) job->set_error_message(status.message());
     SetTime(deps_.clock->Now(), job->mutable_end_time());
     auto* output = job->mutable_prediction_output();
     output->set_output_path(job->prediction_input().output_path());
@@ -435,7 +436,6 @@ Status BatchRun::End(const Status& status) {
   });
   if (changed.code() == Code::kNotFound) return OkStatus();
   RETURN_IF_ERROR(changed);
-  if (ends) LogEnd();
   deps_.host->Hold("batch-" + record_.uid(), 0);
   (void)deps_.objects->ReleaseGenerations(HolderOfBatch(record_.uid()));
   (void)RemoveTree(dir_ + "/files");
@@ -443,8 +443,8 @@ Status BatchRun::End(const Status& status) {
   return OkStatus();
 }
 
-void BatchRun::LogEnd() {
-  switch (record_.job().state()) {
+void BatchRun::LogEnd(Job::State state, const std::string& error) {
+  switch (state) {
     case Job::SUCCEEDED:
       Log(LogSeverity::kInfo, fmt::format("{} predictions, {} instances in error.",
                                           predictions_.load(), errors_.load()));
@@ -454,7 +454,7 @@ void BatchRun::LogEnd() {
       Log(LogSeverity::kInfo, "Job was cancelled.");
       break;
     default:
-      Log(LogSeverity::kError, record_.job().error_message());
+      Log(LogSeverity::kError, error);
       Log(LogSeverity::kError, "Job failed.");
   }
 }

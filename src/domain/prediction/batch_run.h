@@ -85,7 +85,7 @@ class BatchRun {
   Status CommitFile(std::unique_ptr<store::ObjectWriter> writer, const std::string& name);
   void RemoveCommitted();
   Status End(const Status& status);
-  void LogEnd();
+  void LogEnd(google::cloud::ml::v1::Job::State state, const std::string& error);
   Status NoteProgress(bool log);
   Status Change(const std::function<bool(jobs::JobRecord*)>& edit);
   void Log(jobs::LogSeverity severity, const std::string& text);
@@ -104,6 +104,7 @@ class BatchRun {
   std::vector<std::unique_ptr<ShardOutput>> outputs_;
   std::vector<std::string> committed_;
   int workers_ = 1;
+  bool end_logged_ = false;
   std::string target_;
   std::string content_type_;
 
