@@ -1,8 +1,10 @@
 // Loads an HTTP/1.1 server over keep-alive connections from one thread, so that what is measured is
 // the server and not its client.
 //
-//   http_load --port P [--connections 64] [--requests 20000] [--first 0] [--pid PID]… REQUEST_FILE
+//   http_load --port P [--connections 64] [--requests 20000] [--seconds N] [--first 0] [--pid PID]…
+//             REQUEST_FILE
 //
+// Ends after --requests answers, or after --seconds.
 // REQUEST_FILE holds one request as it goes over the wire; "%SERIAL%" in it becomes an eight-digit
 // number that counts from --first. Each connection has one request under way. Prints one JSON line:
 // the rate, the latencies, and the CPU time per request of the processes named with --pid. Exits
@@ -36,6 +38,7 @@ struct Options {
   uint16_t port = 0;
   int connections = 64;
   int requests = 20'000;
+  std::chrono::seconds seconds{3600};
   int first = 0;
   std::vector<int> pids;
   std::string request_file;
@@ -96,7 +99,8 @@ class Load {
     const Clock::time_point start = Clock::now();
     for (size_t i = 0; i < peers_.size() && sent_ < options_.requests; ++i) Ask(&peers_[i]);
     std::vector<epoll_event> events(peers_.size());
-    while (static_cast<int>(latencies_us_.size()) < options_.requests) {
+    while (static_cast<int>(latencies_us_.size()) < options_.requests &&
+           Clock::now() - start < options_.seconds) {
       const int count =
           epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), kAnswerWaitMs);
       if (count <= 0) Die("no answer");
@@ -151,6 +155,7 @@ class Load {
   }
 
   void Print(double seconds, double cpu_seconds) {
+    if (latencies_us_.empty()) Die("no answer in time");
     std::sort(latencies_us_.begin(), latencies_us_.end());
     const size_t count = latencies_us_.size();
     fmt::print(
@@ -193,6 +198,8 @@ Options Parse(int argc, char** argv) {
       options.connections = value;
     } else if (word == "--requests") {
       options.requests = value;
+    } else if (word == "--seconds") {
+      options.seconds = std::chrono::seconds(value);
     } else if (word == "--first") {
       options.first = value;
     } else if (word == "--pid") {
