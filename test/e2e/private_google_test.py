@@ -9,7 +9,7 @@ import random
 import pytest
 import requests
 
-from conftest import run, wait_for_state
+from conftest import has, run, wait_for_state
 
 TRAINERS = pathlib.Path(__file__).parent / "private_google"
 ROWS = 200
@@ -71,6 +71,7 @@ def jobs(server, tmp_path_factory):
     jobs.submit("attacking", "--other-bucket", OTHER, "--server-port", server.url.rsplit(":", 1)[1])
     jobs.submit("public", "--url", f"https://storage.googleapis.com/{PUBLIC}/public.csv")
     jobs.submit("files", "--train-file", f"gs://{BUCKET}/data.csv", "--other-bucket", OTHER)
+    jobs.submit("gsutil", "--train-file", f"gs://{BUCKET}/data.csv")
     jobs.submit("pandas", "--train-file", f"gs://{BUCKET}/data.csv")
     jobs.submit("tensorflow", "--train-file", f"gs://{BUCKET}/data.csv")
     return jobs
@@ -125,6 +126,16 @@ def test_pandas_gcsfs_and_the_client_library_need_no_setting(jobs):
     assert result["curl"] in (None, "200")
     assert result["plain"] == "200"
     assert "mean" in run(f"hodei storage cat gs://{BUCKET}/pandas/describe.csv", jobs.env).stdout
+
+
+@pytest.mark.skipif(not has("gsutil") or not has("gcloud"), reason="Google's command line tools are not on this host")
+def test_gsutil_and_gcloud_storage_of_the_host_work_in_a_job(jobs):
+    result = jobs.result("gsutil")
+    assert set(result) == {"gsutil", "gcloud"}, "the sandbox shows the host's programs"
+    for tool, outcome in result.items():
+        assert outcome["said"] == [], tool
+        assert (outcome["rows"], outcome["cat"], outcome["same"]) == (ROWS, ROWS, True), tool
+        assert f"gs://{BUCKET}/gsutil/{tool}/sub/two.bin" in outcome["listed"], tool
 
 
 def test_tensorflow_reads_and_writes_the_bucket_itself(jobs):
