@@ -42,6 +42,25 @@ TEST_P(LocalExecutorTest, OutputOfBothStreamsIsKept) {
               ::testing::AllOf(HasSubstr("one\n"), HasSubstr("two\n"), HasSubstr("three\n")));
 }
 
+// A program whose last piece was read before it writes the next sees its order kept.
+TEST_P(LocalExecutorTest, LinesOfBothStreamsComeInTheOrderInWhichTheyWereWritten) {
+  ReplicaSpec spec = local().Shell("order", "");
+  spec.argv = {"/usr/bin/python3", "-c",
+               "import array, fcntl, os, termios\n"
+               "def unread(fd):\n"
+               "  count = array.array('i', [0])\n"
+               "  fcntl.ioctl(fd, termios.FIONREAD, count)\n"
+               "  return count[0]\n"
+               "for i in range(300):\n"
+               "  fd = 1 + i * 7 % 3 % 2\n"
+               "  os.write(fd, b'%d\\n' % i)\n"
+               "  while unread(fd): os.sched_yield()\n"};
+  EXPECT_EQ(RunToEnd(spec).exit.exit_code, 0);
+  std::string expected;
+  for (int i = 0; i < 300; ++i) expected += fmt::format("{}\n", i);
+  EXPECT_EQ(Logs("order").text, expected);
+}
+
 TEST_P(LocalExecutorTest, SeesOnlyItsOwnWorld) {
   const auto end = RunShell("world",
                             "set -e; test $(id -u) = 1000; cd /work; echo x > file; touch /tmp/y; "

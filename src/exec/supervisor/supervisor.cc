@@ -25,7 +25,6 @@
 namespace hodei::exec {
 namespace {
 
-constexpr size_t kReadBytes = 256 << 10;
 constexpr std::chrono::milliseconds kKillPatience{5'000};
 // How long a killed sandbox may take to disappear before we look again and kill again.
 constexpr std::chrono::seconds kKillAgain{1};
@@ -111,7 +110,7 @@ void Supervisor::ArmTimer() {
 void Supervisor::Loop() {
   ArmTimer();
   Reap();
-  while (!sandbox_ended_ || stdout_ || stderr_) {
+  while (!sandbox_ended_ || output_.open()) {
     epoll_event events[8];
     const int count = epoll_wait(epoll_.get(), events, 8, -1);
     if (count < 0 && errno != EINTR) break;
@@ -125,10 +124,9 @@ void Supervisor::Loop() {
         HandleOutOfMemory();
       else if (init_socket_ && fd == init_socket_.get())
         HandleInitMessage();
-      else if (stdout_ && fd == stdout_.get())
-        HandlePipe(LogStream::kStdout, &stdout_);
-      else if (stderr_ && fd == stderr_.get())
-        HandlePipe(LogStream::kStderr, &stderr_);
+      else if (fd == output_.fd())
+        output_.Drain(
+            [this](LogStream stream, std::string_view bytes) { log_->Append(stream, bytes); });
     }
   }
 }
@@ -200,16 +198,6 @@ void Supervisor::HandleInitMessage() {
         program_end_ = {code, signal_number};
       }
     }
-  }
-}
-
-void Supervisor::HandlePipe(LogStream stream, UniqueFd* pipe) {
-  static char buffer[kReadBytes];
-  const ssize_t n = read(pipe->get(), buffer, sizeof buffer);
-  if (n > 0) {
-    log_->Append(stream, std::string_view(buffer, static_cast<size_t>(n)));
-  } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-    pipe->Reset();
   }
 }
 

@@ -15,6 +15,7 @@
 #include "exec/record/replica_records.h"
 #include "exec/sandbox/sandbox.h"
 #include "exec/supervisor/log_writer.h"
+#include "exec/supervisor/output_pipes.h"
 #include "sys/unique_fd.h"
 
 namespace hodei::exec {
@@ -47,7 +48,6 @@ class Supervisor {
   void Loop();
   void HandleSignals();
   void HandleInitMessage();
-  void HandlePipe(LogStream stream, UniqueFd* pipe);
   void HandleOutOfMemory();
   void HandleTick();
   void ReadStopFile();
@@ -76,8 +76,7 @@ class Supervisor {
   UniqueFd signals_;
   UniqueFd timer_;
   UniqueFd oom_;
-  UniqueFd stdout_;
-  UniqueFd stderr_;
+  OutputPipes output_;
   UniqueFd init_socket_;
   pid_t sandbox_pid_ = 0;
   bool sandbox_ended_ = false;

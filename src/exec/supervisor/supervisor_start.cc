@@ -30,7 +30,6 @@
 namespace hodei::exec {
 namespace {
 
-constexpr int kPipeBytes = 1 << 20;
 constexpr int kReadyMillis = 20'000;
 constexpr rlim_t kOpenFiles = 65536;
 constexpr size_t kEarlyStderrBytes = 4096;
@@ -41,17 +40,6 @@ Result<UniqueFd> MemoryFile(const char* name, const std::string& bytes) {
   RETURN_IF_ERROR(WriteAll(fd.get(), bytes));
   lseek(fd.get(), 0, SEEK_SET);
   return fd;
-}
-
-Status MakePipe(UniqueFd* reader, UniqueFd* writer) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
-  *reader = UniqueFd(ends[0]);
-  *writer = UniqueFd(ends[1]);
-  // Room for a burst while a segment is synced; best effort, there is a limit per user.
-  fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  return OkStatus();
 }
 
 void SetLimit(int which, rlim_t value) {
@@ -191,8 +179,7 @@ Status Supervisor::StartSandbox() {
   sandbox_pid_ = ForkIntoCgroups(plan_.cgroups, &joined);
   if (sandbox_pid_ < 0) return ErrnoStatus(errno, "fork");
   if (sandbox_pid_ == 0) BecomeSandbox(ends, joined);
-  Watch(stdout_.get());
-  Watch(stderr_.get());
+  Watch(output_.fd());
   Watch(init_socket_.get());
   return OkStatus();
 }
@@ -205,8 +192,7 @@ Status Supervisor::OpenEnds(SandboxEnds* ends) {
   std::string joined;
   for (const std::string& arg : view_.bwrap_args) joined += arg + '\0';
   ASSIGN_OR_RETURN(ends->args, MemoryFile("args", joined));
-  RETURN_IF_ERROR(MakePipe(&stdout_, &ends->out));
-  RETURN_IF_ERROR(MakePipe(&stderr_, &ends->err));
+  RETURN_IF_ERROR(output_.Open(&ends->out, &ends->err));
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return ErrnoStatus(errno, "socketpair");
@@ -259,13 +245,13 @@ Status Supervisor::AwaitReady() {
   const Nanoseconds deadline = clock_.Monotonic() + std::chrono::milliseconds(kReadyMillis);
   for (;;) {
     const int64_t left = (deadline - clock_.Monotonic()).count() / 1'000'000;
-    pollfd fds[] = {{init_socket_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
+    pollfd fds[] = {{init_socket_.get(), POLLIN, 0}, {output_.stderr_fd(), POLLIN, 0}};
     if (left <= 0) return DeadlineExceeded("the sandbox was not ready in time");
     if (poll(fds, 2, static_cast<int>(left)) < 0 && errno != EINTR)
       return ErrnoStatus(errno, "poll");
     if ((fds[1].revents & POLLIN) != 0) {
       char buffer[1024];
-      const ssize_t n = read(stderr_.get(), buffer, sizeof buffer);
+      const ssize_t n = read(output_.stderr_fd(), buffer, sizeof buffer);
       if (n > 0 && early_stderr_.size() < kEarlyStderrBytes) {
         early_stderr_.append(buffer, static_cast<size_t>(n));
       }
