@@ -8,6 +8,8 @@ import textwrap
 import time
 
 from conftest import BIN, run, state_of, wait_for_state
+from failpoints import tree_failpoints
+from failpoints_test import BY_RESTART_TEST
 
 KILLS = int(os.environ.get("HODEI_KILLS", "200"))
 COUNTER = """
@@ -135,15 +137,14 @@ def kill_points(make_server, tmp_path):
 def test_kill_at_every_durable_step_of_a_job(make_server, tmp_path):
     """F1: adopted or started once, wherever the server dies; an acknowledged job is never lost."""
     points = kill_points(make_server, tmp_path)
-    assert {"job.commit", "job.committed", "job.start", "job.started", "meta.commit.begin",
-            "meta.commit.synced"} <= set(points), points
+    assert {p for p in tree_failpoints() if p.startswith(BY_RESTART_TEST)} <= set(points), points
     server = make_server()
     env = server.environment()
     run("hodei storage buckets create gs://restart", env)
     acknowledged = []
     # The first pass of each; of what every change of a job goes through, the later ones as well.
-    # What the upload of a package passes has tests beside the object store.
-    steps = [(p, 1) for p in points if p.startswith(("job.", "meta.", "log."))] + [("job.commit", 2), ("job.committed", 2), ("job.committed", 3)]
+    # The others have scenarios of their own in failpoints_test.
+    steps = [(p, 1) for p in points if p.startswith(BY_RESTART_TEST)] + [("job.commit", 2), ("job.committed", 2), ("job.committed", 3)]
     for number, (point, hit) in enumerate(steps):
         server.stop()
         server.start(env={"HODEI_FAILPOINTS": f"{point}=kill@{hit}"})
