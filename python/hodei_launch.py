@@ -9,23 +9,27 @@ What it adds to `python -m`:
 
 The program runs in this process as the real __main__: pickling, multiprocessing, signals, exit
 codes and atexit behave as without us. Works on every Python 3.6 and later.
+
+Every job waits for the imports of this file: what not every job needs is imported where it is used.
 """
 import atexit
-import functools
+import importlib.machinery
 import importlib.util
-import json
-import logging
 import os
 import runpy
-import shlex
 import sys
 import time
-import traceback
 import warnings
+
+try:
+    from _json import encode_basestring_ascii as _quoted
+except ImportError:  # another Python than CPython
+    from json.encoder import py_encode_basestring_ascii as _quoted
 
 PACKAGES = "/opt/hodei/packages"
 BUCKET_FILES = "/gcs"
 MODULES_LISTED_MAX = 20
+_UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 
 
 def _severity(levelno):
@@ -36,8 +40,10 @@ def _severity(levelno):
 
 
 def _write_line(entry):
-    """One JSON object on one line of stderr, in as few writes as the pipe allows."""
-    line = (json.dumps(entry, separators=(",", ":")) + "\n").encode("ascii")
+    """One JSON object of texts and numbers on one line of stderr, in as few writes as the pipe allows."""
+    members = ("%s:%s" % (_quoted(name), _quoted(value) if isinstance(value, str) else repr(value))
+               for name, value in entry.items())
+    line = ("{%s}\n" % ",".join(members)).encode("ascii")
     while line:
         try:
             line = line[os.write(2, line):]
@@ -45,26 +51,29 @@ def _write_line(entry):
             return
 
 
-class StructuredHandler(logging.Handler):
-    """Writes each record as one JSON line, and nothing once the program has its own handler."""
-
-    def emit(self, record):
-        if any(handler is not self for handler in logging.getLogger().handlers):
-            return
-        try:
-            _write_line({
-                "severity": _severity(record.levelno),
-                "message": self.format(record),
-                "levelname": record.levelname,
-                "lineno": record.lineno,
-                "pathname": record.pathname,
-                "created": record.created,
-            })
-        except Exception:  # the rule of logging: a bad record never stops the program
-            self.handleError(record)
-
-
 def install_logging():
+    """Gives the root logger our handler; the program has just imported logging, or is about to."""
+    import functools
+    import logging
+
+    class StructuredHandler(logging.Handler):
+        """Writes each record as one JSON line, and nothing once the program has its own handler."""
+
+        def emit(self, record):
+            if any(handler is not self for handler in logging.getLogger().handlers):
+                return
+            try:
+                _write_line({
+                    "severity": _severity(record.levelno),
+                    "message": self.format(record),
+                    "levelname": record.levelname,
+                    "lineno": record.lineno,
+                    "pathname": record.pathname,
+                    "created": record.created,
+                })
+            except Exception:  # the rule of logging: a bad record never stops the program
+                self.handleError(record)
+
     root = logging.getLogger()
     handler = StructuredHandler()
     root.addHandler(handler)
@@ -83,6 +92,36 @@ def install_logging():
         return original(*args, **kwargs)
 
     logging.basicConfig = basic_config
+
+
+class AfterImport(object):
+    """Calls `then()` right after the first import of a module of the standard library."""
+
+    def __init__(self, name, then):
+        self.name, self.then = name, then
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            self.then()
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def when_imported(name, then):
+    if name in sys.modules:
+        then()
+    else:
+        sys.meta_path.insert(0, AfterImport(name, then))
 
 
 def install_warnings():
@@ -104,20 +143,34 @@ def say(message, severity="INFO"):
     _write_line({"severity": severity, "message": message})
 
 
-def announce(module, args):
+def _shell_word(word):
+    if word and _UNQUOTED.issuperset(word):
+        return word
+    import shlex
+    return shlex.quote(word)
+
+
+def announce_task(tf_config):
+    import json
     try:
-        config = json.loads(os.environ.get("TF_CONFIG", ""))
+        config = json.loads(tf_config)
     except ValueError:
-        config = None
+        return
     if isinstance(config, dict):
         parts = " ".join("--%s=%s" % (name, json.dumps(config.get(name, {})))
                          for name in ("cluster", "task", "job"))
         say("Running task with arguments: " + parts)
+
+
+def announce(module, args):
+    tf_config = os.environ.get("TF_CONFIG")
+    if tf_config:
+        announce_task(tf_config)
     # A note stands where buckets cannot be files; it is no name that a bucket can have.
     if os.path.isfile(BUCKET_FILES + "/README"):
         say("Buckets are not available as files at %s on this machine; gs:// names work." % BUCKET_FILES, "WARNING")
     say("Running module %s." % module)
-    command = " ".join(shlex.quote(word) for word in ["python3", "-m", module] + args)
+    command = " ".join(_shell_word(word) for word in ["python3", "-m", module] + args)
     say("Running command: " + command)
 
 
@@ -194,6 +247,7 @@ def report_exception(error):
         frames = frames.tb_next
     shown = frames if frames is not None else error.__traceback__
     if sys.excepthook is sys.__excepthook__:
+        import traceback
         traceback.print_exception(type(error), error, shown)
     else:
         sys.excepthook(type(error), error, shown)
@@ -223,7 +277,7 @@ def run(module, args):
     completion = Completion()
     # Registered first, so that it runs after every handler of the program.
     atexit.register(completion)
-    install_logging()
+    when_imported("logging", install_logging)
     install_warnings()
     announce(module, args)
     try:
