@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "exec/local/egress_removal.h"
 #include "exec/local/launch_planner.h"
 #include "exec/local/orphan_removal.h"
 #include "exec/local/replica_folders.h"
@@ -70,6 +71,7 @@ class LocalExecutor : public Executor {
   const ReplicaFolders folders_;
   const LaunchPlanner planner_;
   ScratchStock scratch_;
+  EgressRemoval egress_;
   std::mutex mutex_;  // guards starting_ and changed_
   std::condition_variable start_ended_;
   std::set<std::string> starting_;
@@ -85,6 +87,7 @@ LocalExecutor::LocalExecutor(const LocalExecutorOptions& options, const Clock& c
       folders_(options.dir + "/replicas"),
       planner_(options_, tier_, instance_),
       scratch_(options.dir + "/templates", options.dir + "/scratch"),
+      egress_(kNetworkLock),
       observer_(folders_, clock,
                 [this](const std::string& id, UniqueFd pidfd) {
                   watcher_.WatchSupervisor(id, std::move(pidfd));
@@ -281,7 +284,7 @@ void LocalExecutor::ReleaseGroup(const LaunchPlan& plan) {
 
 void LocalExecutor::ReleaseEgress(const LaunchPlan& plan) {
   if (plan.spec.network.egress != Egress::kInternet) return;
-  (void)RemoveUnusedEgress(plan.network_lock).ok();
+  egress_.Released();
 }
 
 void LocalExecutor::OnChange(std::function<void(const std::string& id)> changed) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "exec/sandbox/route_socket.h"
 #include "exec/sandbox/run_program.h"
 #include "sys/file.h"
 
@@ -27,6 +29,10 @@ constexpr char kNetnsDir[] = "/run/netns";
 constexpr char kTable[] = "hodei";
 constexpr char kInterfacePrefix[] = "hodei";
 constexpr int kMaxEgressReplicas = 16'000;  // /30 networks in 100.127.0.0/16
+constexpr int kEgressPrefixLength = 30;
+constexpr int kGroupPrefixLength = 16;
+constexpr size_t kRouteTableBytes = 4 << 20;
+constexpr size_t kRulesRecordBytes = 1 << 20;
 
 // Serialises table and forwarding changes of all servers and supervisors of this machine.
 class MachineLock {
@@ -50,15 +56,6 @@ class MachineLock {
 
 Result<UniqueFd> OpenNetns(const std::string& name) {
   return OpenFile(std::string(kNetnsDir) + "/" + name, O_RDONLY);
-}
-
-std::string FdPath(const UniqueFd& fd) { return fmt::format("/proc/{}/fd/{}", getpid(), fd.get()); }
-
-Status Ip(const std::string& batch, int netns = -1) {
-  RunOptions options;
-  options.input = batch;
-  options.network_namespace = netns;
-  return RunProgram({kIp, "-batch", "-"}, options).status();
 }
 
 Status SetLoopbackUp() {
@@ -112,25 +109,21 @@ Status JoinGroup(const LaunchPlan& plan, const UniqueFd& replica) {
   if (it == names.end()) return InvalidArgument("host_name is not among group_host_names");
   const auto index = static_cast<size_t>(it - names.begin());
   ASSIGN_OR_RETURN(const UniqueFd group, OpenNetns(plan.group_netns));
-  RETURN_IF_ERROR(Ip(fmt::format("link add p{0} type veth peer name eth0 netns {1}\n"
-                                 "link set p{0} master br0 up\n",
-                                 index, FdPath(replica)),
-                     group.get()));
-  return Ip(fmt::format("addr add {}/16 dev eth0\nlink set eth0 up\n", GroupAddress(index)),
-            replica.get());
-}
-
-std::string UplinkOf(const std::string& route) {
-  std::istringstream words(route);
-  for (std::string word; words >> word;) {
-    if (word == "dev" && words >> word) return word;
-  }
-  return "";
+  ASSIGN_OR_RETURN(RouteSocket outside, RouteSocket::OpenIn(group));
+  ASSIGN_OR_RETURN(RouteSocket inside, RouteSocket::OpenIn(replica));
+  const std::string port = fmt::format("p{}", index);
+  RETURN_IF_ERROR(outside.AddVeth(port, "eth0", replica));
+  ASSIGN_OR_RETURN(const int port_index, outside.IndexOf(port));
+  ASSIGN_OR_RETURN(const int bridge, outside.IndexOf("br0"));
+  RETURN_IF_ERROR(outside.SetMaster(port_index, bridge));
+  RETURN_IF_ERROR(outside.SetUp(port_index));
+  ASSIGN_OR_RETURN(const int eth0, inside.IndexOf("eth0"));
+  RETURN_IF_ERROR(inside.AddAddress(eth0, GroupAddress(index), kGroupPrefixLength));
+  return inside.SetUp(eth0);
 }
 
 std::string Uplink() {
-  const auto route = RunProgram({kIp, "-4", "route", "show", "default"});
-  return route.ok() ? UplinkOf(*route) : "";
+  return UplinkOf(ReadFile("/proc/thread-self/net/route", kRouteTableBytes).value_or(""));
 }
 
 std::string ForwardingPath(const std::string& interface) {
@@ -158,15 +151,39 @@ Result<std::vector<std::string>> OpenForwarding() {
   return closed;
 }
 
-Result<int> AddEgressLink(const UniqueFd& replica) {
+// What tells this state of the rules from every other: the kernel's count of changes to them, of
+// this boot, in this namespace.
+Result<std::string> RulesMark(uint32_t generation) {
+  ASSIGN_OR_RETURN(const std::string boot, ReadFile("/proc/sys/kernel/random/boot_id", 64));
+  struct stat netns {};
+  if (stat("/proc/thread-self/ns/net", &netns) != 0) return ErrnoStatus(errno, "stat namespace");
+  return fmt::format("{} {} {}", generation, netns.st_ino, boot);
+}
+
+// To load rules takes longer than all else of a start. They stay as they are while nobody, not even
+// another program of the machine, has changed any since.
+Status EnsureRules(const std::string& ruleset) {
+  ASSIGN_OR_RETURN(const uint32_t before, PacketFilterGeneration());
+  ASSIGN_OR_RETURN(const std::string mark, RulesMark(before));
+  const auto record = ReadFile(kRulesRecord, kRulesRecordBytes);
+  if (record.ok() && *record == mark + ruleset) return OkStatus();
+  unlink(kRulesRecord);
+  RETURN_IF_ERROR(RunProgram({kNft, "-f", "-"}, {.input = ruleset}).status());
+  ASSIGN_OR_RETURN(const uint32_t after, PacketFilterGeneration());
+  // Somebody else changed something at the same time: better loaded once more than believed.
+  if (after != before + 1) return OkStatus();
+  ASSIGN_OR_RETURN(const std::string new_mark, RulesMark(after));
+  return WriteFileDurably(kRulesRecord, new_mark + ruleset);
+}
+
+Result<int> AddEgressLink(RouteSocket* outside, const UniqueFd& replica) {
   // The kernel is the referee between all servers of this machine: a name exists once.
   for (int slot = 0; slot < kMaxEgressReplicas; ++slot) {
     const std::string name = fmt::format("{}{}", kInterfacePrefix, slot);
     if (FileExists("/proc/sys/net/ipv4/conf/" + name)) continue;
-    const Status added =
-        Ip(fmt::format("link add {} type veth peer name eth1 netns {}\n", name, FdPath(replica)));
+    const Status added = outside->AddVeth(name, "eth1", replica);
     if (added.ok()) return slot;
-    if (added.message().find("File exists") == std::string::npos) return added;
+    if (added.code() != Code::kAlreadyExists) return added;
   }
   return ResourceExhausted("too many replicas with internet access");
 }
@@ -175,22 +192,25 @@ Status JoinInternet(const LaunchPlan& plan, const UniqueFd& replica) {
   ASSIGN_OR_RETURN(const MachineLock lock, MachineLock::Take(plan.network_lock));
   ASSIGN_OR_RETURN(const std::vector<std::string> closed, OpenForwarding());
   // The table stands before the link does: there is no moment without rules.
-  RunOptions rules;
-  rules.input = NftRuleset(plan.resolvers, plan.egress_allow, closed);
-  RETURN_IF_ERROR(RunProgram({kNft, "-f", "-"}, rules).status());
-  ASSIGN_OR_RETURN(const int slot, AddEgressLink(replica));
+  RETURN_IF_ERROR_CTX(EnsureRules(NftRuleset(plan.resolvers, plan.egress_allow, closed)),
+                      "packet filter");
+  ASSIGN_OR_RETURN(RouteSocket outside, RouteSocket::Open());
+  ASSIGN_OR_RETURN(RouteSocket inside, RouteSocket::OpenIn(replica));
+  ASSIGN_OR_RETURN(const int slot, AddEgressLink(&outside, replica));
   const std::string name = fmt::format("{}{}", kInterfacePrefix, slot);
   const std::string net = fmt::format("100.127.{}.", slot / 64);
   const int base = slot % 64 * 4;
   (void)WriteSysctl("net/ipv6/conf/" + name + "/disable_ipv6", "1").ok();
   (void)WriteSysctl("net/ipv4/conf/" + name + "/rp_filter", "1").ok();
   RETURN_IF_ERROR(WriteSysctl(ForwardingPath(name), "1"));
-  RETURN_IF_ERROR(
-      Ip(fmt::format("addr add {0}{1}/30 dev {2}\nlink set {2} up\n", net, base + 1, name)));
-  return Ip(fmt::format("addr add {0}{1}/30 dev eth1\nlink set eth1 up\n"
-                        "route add default via {0}{2}\n",
-                        net, base + 2, base + 1),
-            replica.get());
+  const std::string gateway = fmt::format("{}{}", net, base + 1);
+  ASSIGN_OR_RETURN(const int here, outside.IndexOf(name));
+  RETURN_IF_ERROR(outside.AddAddress(here, gateway, kEgressPrefixLength));
+  RETURN_IF_ERROR(outside.SetUp(here));
+  ASSIGN_OR_RETURN(const int eth1, inside.IndexOf("eth1"));
+  RETURN_IF_ERROR(inside.AddAddress(eth1, fmt::format("{}{}", net, base + 2), kEgressPrefixLength));
+  RETURN_IF_ERROR(inside.SetUp(eth1));
+  return inside.AddDefaultRoute(gateway);
 }
 
 bool IsAddressWord(const std::string& text) {
@@ -225,6 +245,35 @@ std::vector<std::string> ForwardableResolvers(const std::string& resolv_conf) {
     if (v4 && !address.starts_with("127.") && out.size() < 3) out.push_back(address);
   }
   return out;
+}
+
+std::string UplinkOf(const std::string& route_table) {
+  std::istringstream lines(route_table);
+  std::string line;
+  std::getline(lines, line);  // the names of the columns
+  std::string best;
+  int64_t best_metric = 0;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string interface;
+    std::string destination;
+    std::string gateway;
+    unsigned flags = 0;
+    int64_t references = 0;
+    int64_t used = 0;
+    int64_t metric = 0;
+    std::string mask;
+    words >> interface >> destination >> gateway >> std::hex >> flags >> std::dec >> references >>
+        used >> metric >> mask;
+    if (!words || destination != "00000000" || mask != "00000000" || (flags & RTF_UP) == 0 ||
+        (flags & RTF_REJECT) != 0) {
+      continue;
+    }
+    if (!best.empty() && metric >= best_metric) continue;
+    best = interface;
+    best_metric = metric;
+  }
+  return best;
 }
 
 std::string NftRuleset(const std::vector<std::string>& resolvers,
@@ -340,6 +389,7 @@ Status RemoveUnusedEgress(const std::string& lock_path) {
     for (std::string name; names >> name;) (void)WriteSysctl(ForwardingPath(name), "0").ok();
     unlink(kForwardingRecord);
   }
+  unlink(kRulesRecord);
   // Naming it first makes the removal of an absent table no error.
   return RunProgram({kNft, "-f", "-"},
                     {.input = fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", kTable)})

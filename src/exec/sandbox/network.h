@@ -25,12 +25,18 @@ inline constexpr size_t kMaxGroupSize = 4096;
 // Interfaces of the host that forward only because replicas need it, one a line.
 inline constexpr char kForwardingRecord[] = "/run/hodei-forwarding";
 
+// The rules that were loaded last, and the state of the kernel's packet filter since.
+inline constexpr char kRulesRecord[] = "/run/hodei-rules";
+
 // Address of the index-th host of a group, "100.96.x.y": the same in every group, since groups
 // never meet.
 std::string GroupAddress(size_t index);
 
 // The name servers of resolv.conf's text that a replica can ask: IPv4, not loopback.
 std::vector<std::string> ForwardableResolvers(const std::string& resolv_conf);
+
+// The interface of the best default route in the text of /proc/net/route; empty: none.
+std::string UplinkOf(const std::string& route_table);
 
 // The nft ruleset. `closed` names the interfaces that forward only because of us: nothing but the
 // replicas' answers may pass from them. `allow`: LaunchPlan::egress_allow.

@@ -45,6 +45,19 @@ TEST(NetworkTest, NothingButAddressesGetsIntoTheRules) {
   EXPECT_THAT(rules, HasSubstr("iifname \"eth0\" drop"));
 }
 
+TEST(NetworkTest, TheUplinkIsTheBestDefaultRoute) {
+  const std::string head =
+      "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
+  const std::string near = "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
+  const std::string wifi = "wlan0\t00000000\t0102000A\t0003\t0\t0\t600\t00000000\t0\t0\t0\n";
+  const std::string cable = "eth0\t00000000\t0102000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n";
+  const std::string refused = "*\t00000000\t00000000\t0200\t0\t0\t0\t00000000\t0\t0\t0\n";
+  EXPECT_EQ(UplinkOf(head + near + wifi + cable + refused), "eth0");
+  EXPECT_EQ(UplinkOf(head + wifi), "wlan0");
+  EXPECT_EQ(UplinkOf(head + near + refused), "");
+  EXPECT_EQ(UplinkOf(""), "");
+}
+
 // A small world of its own: "host" is this process's new namespace with an uplink to "outside",
 // where addresses of every kind have a listener. Runs `body` in a child and passes its verdict.
 constexpr char kOutside[] =
@@ -167,6 +180,49 @@ TEST(NetworkTest, InternetMeansThePublicInternetAlone) {
             "203.0.113.1:80=yes 10.9.9.9:53=yes 10.9.9.9:443=yes 10.9.9.9:80=no "
             "169.254.169.254:80=no 192.168.7.7:80=no 100.64.1.1:80=no 203.0.113.2:9999=no "
             "100.127.0.1:9999=no 10.1.1.1:9999=no 100.127.0.6:9999=no up0=1\nkept up0=0\n");
+}
+
+// The table of a namespace of our own after each step: its handle changes whenever it is made anew.
+std::string TableHandle() {
+  const auto out = RunProgram({"/usr/sbin/nft", "-a", "list", "table", "inet", "hodei"});
+  if (!out.ok()) return "none";
+  const size_t at = out->find("handle ");
+  return at == std::string::npos ? "?" : out->substr(at, out->find('\n', at) - at);
+}
+
+TEST(NetworkTest, RulesAreLoadedOnceAndAgainWhenAnybodyChangedAny) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: makes network namespaces";
+  const std::string verdict = InOwnWorld([]() -> std::string {
+    if (std::string problem = BuildWorld(); !problem.empty()) return problem;
+    LaunchPlan plan;
+    plan.spec.network.egress = Egress::kInternet;
+    plan.network_lock = "/run/lock-network";
+    std::vector<UniqueFd> kept;
+    std::string error;
+    const auto start = [&] {
+      auto made = MakeReplicaNetwork(plan);
+      if (!made.ok()) return error = made.status().message(), error;
+      kept.push_back(*std::move(made));
+      return TableHandle();
+    };
+    const auto nft = [](const std::string& rules) {
+      (void)RunProgram({"/usr/sbin/nft", "-f", "-"}, {.input = rules}).ok();
+    };
+    std::string out;
+    const std::string first = start();
+    out += start() == first ? "same " : "loaded ";
+    nft("table ip other { }\n");
+    const std::string second = start();
+    out += second == first ? "same " : "loaded ";
+    out += start() == second ? "same " : "loaded ";
+    nft("flush ruleset\n");
+    out += start() != "none" ? "loaded " : "none ";
+    plan.resolvers = {"10.9.9.9"};
+    const std::string before = TableHandle();
+    out += start() == before ? "same " : "loaded ";
+    return error.empty() ? out : error;
+  });
+  EXPECT_EQ(verdict, "same loaded same loaded loaded ");
 }
 
 }  // namespace
