@@ -190,6 +190,9 @@ TEST_P(ReplicaLimitsTest, ACrashLeavesNoCore) {
   EXPECT_EQ(end.exit.exit_code, 0);
 }
 
+// So little that it gets it, and is held, on a machine with a lot else to do as well.
+constexpr int64_t kSpinMillis = 60;
+
 // T13: as many threads as it likes, at the highest priority it gets: its quota and no more. The
 // kernel's count of throttled periods says that the quota held it, not a busy machine.
 TEST_P(ReplicaLimitsTest, SpinningThreadsGetTheirQuotaAndNoMore) {
@@ -204,7 +207,7 @@ TEST_P(ReplicaLimitsTest, SpinningThreadsGetTheirQuotaAndNoMore) {
                             "  flush=True)\n"
                             "for i in range(3): os.fork()\n"
                             "while True: pass\n");
-  spec.resources.cpu_millis = 300;
+  spec.resources.cpu_millis = kSpinMillis;
   ASSERT_THAT(executor().Start(spec), IsOk());
   ASSERT_EQ(Await("spin", ReplicaPhase::kRunning).phase, ReplicaPhase::kRunning);
   const std::vector<CgroupDirectory> cgroups = Plan("spin").cgroups;
@@ -212,12 +215,12 @@ TEST_P(ReplicaLimitsTest, SpinningThreadsGetTheirQuotaAndNoMore) {
   const int64_t used_before = ReadUsage(cgroups).cpu_nanos;
   const auto before = std::chrono::steady_clock::now();
   const int64_t periods_before = ThrottledPeriods(cgroups);
-  ASSERT_TRUE(Eventually([&] { return ThrottledPeriods(cgroups) >= periods_before + 20; }));
+  ASSERT_TRUE(Eventually([&] { return ThrottledPeriods(cgroups) >= periods_before + 40; }));
   const int64_t used = ReadUsage(cgroups).cpu_nanos - used_before;
   const auto elapsed = (std::chrono::steady_clock::now() - before).count();
   // A quota may be used up at both ends of the stretch; else within 5 %.
   constexpr int64_t kPeriodNanos = 100'000'000;
-  EXPECT_LE(used, (elapsed + kPeriodNanos) * 300 / 1000 * 105 / 100);
+  EXPECT_LE(used, (elapsed + kPeriodNanos) * kSpinMillis / 1000 * 105 / 100);
   ASSERT_THAT(executor().Stop("spin", true), IsOk());
   Await("spin", ReplicaPhase::kExited);
   EXPECT_EQ(Logs("spin").text, "True True\n");
