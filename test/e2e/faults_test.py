@@ -66,6 +66,35 @@ def test_a_full_disk_is_507_and_passes_without_a_restart(tmp_path):  # F10
         server.stop()
 
 
+def test_a_full_disk_is_507_for_objects_too(tmp_path):  # F10
+    server = Server(tmp_path / "data").start()
+    bucket = "/storage/v1/b/full"
+    small, large = b"x" * 100, b"x" * (3 << 20)
+    uploads = [("object.segment.write", "POST", f"/upload{bucket}/o?uploadType=media&name=json", small),
+               ("object.content.write", "POST", f"/upload{bucket}/o?uploadType=media&name=json", large),
+               ("object.content.sync", "PUT", "/full/xml", b"y" + large),
+               ("object.batch.before_commit", "PATCH", bucket, b'{"labels": {"a": "b"}}')]
+    assert call(server, "POST", "/storage/v1/b?project=hodei-local", {"name": "full"})[0] == 200
+    server.stop()
+    for point, method, path, data in uploads:
+        server.start({"HODEI_FAILPOINTS": f"{point}=error:ENOSPC@1"})
+        try:
+            status, text, headers = send(server, method, path, data)
+            assert status == 507 and headers["Retry-After"], (point, status, text)
+            assert "no space left" in text, text
+            assert send(server, method, path, data)[0] == 200, point
+        finally:
+            server.stop()
+
+
+def send(server, method, path, data):
+    parts = urllib.parse.urlsplit(server.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection.request(method, path, data, {"Authorization": "Bearer " + server.token})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode(), answer.headers
+
+
 def test_one_server_for_the_rest(tmp_path):
     server = Server(tmp_path / "data").start()
     try:

@@ -156,7 +156,7 @@ net::HttpResponse JsonError(const Status& status) {
   response.headers.Add("Content-Type", "application/json; charset=UTF-8");
   response.headers.Add("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate");
   if (response.status == 401) response.headers.Add("WWW-Authenticate", "Bearer");
-  if (response.status == 503 || response.status == 429) {
+  if (response.status == 503 || response.status == 507 || response.status == 429) {
     response.headers.Add("Retry-After", "1");
   }
   Harden(&response);
@@ -200,7 +200,7 @@ net::HttpResponse XmlError(const Status& status, bool about_object) {
   response.headers.Add("Content-Type", "application/xml; charset=UTF-8");
   response.headers.Add("Cache-Control", "private, max-age=0");
   if (response.status == 401) response.headers.Add("WWW-Authenticate", "Bearer");
-  if (response.status == 503 || response.status == 429) {
+  if (response.status == 503 || response.status == 507 || response.status == 429) {
     response.headers.Add("Retry-After", "1");
   }
   Harden(&response);
