@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace hodei::store {
 
@@ -18,6 +19,8 @@ bool Md5Threads::Take() {
 
 class Md5Stream::Worker {
  public:
+  static constexpr size_t kSpareLimit = 8;
+
   Worker(DigestStream digest, Md5Threads* threads)
       : threads_(*threads), digest_(std::move(digest)), thread_([this] { Run(); }) {}
 
@@ -29,8 +32,16 @@ class Md5Stream::Worker {
   void Update(std::string_view bytes) {
     std::unique_lock lock(mutex_);
     room_.wait(lock, [this] { return queued_bytes_ < kQueueBytes; });
-    queue_.emplace_back(bytes);
     queued_bytes_ += bytes.size();
+    std::string piece;
+    if (!spare_.empty()) {
+      piece = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    lock.unlock();  // one caller at a time: nobody comes in between
+    piece.assign(bytes);
+    lock.lock();
+    queue_.push_back(std::move(piece));
     work_.notify_one();
   }
 
@@ -55,12 +66,14 @@ class Md5Stream::Worker {
     while (true) {
       work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
-      const std::string piece = std::move(queue_.front());
+      std::string piece = std::move(queue_.front());
       queue_.pop_front();
       lock.unlock();
       digest_.Update(piece);
       lock.lock();
       queued_bytes_ -= piece.size();
+      // Large buffers are dear: the kernel hands out every page of a new one by itself.
+      if (spare_.size() < kSpareLimit) spare_.push_back(std::move(piece));
       room_.notify_one();
     }
   }
@@ -69,10 +82,11 @@ class Md5Stream::Worker {
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable room_;
-  std::deque<std::string> queue_;  // guarded by mutex_
-  size_t queued_bytes_ = 0;        // guarded by mutex_; with the piece being hashed
-  bool stopping_ = false;          // guarded by mutex_
-  DigestStream digest_;            // the thread's until it is joined
+  std::deque<std::string> queue_;   // guarded by mutex_
+  std::vector<std::string> spare_;  // guarded by mutex_; buffers to be used again
+  size_t queued_bytes_ = 0;         // guarded by mutex_; with the piece being hashed
+  bool stopping_ = false;           // guarded by mutex_
+  DigestStream digest_;             // the thread's until it is joined
   std::thread thread_;
 };
 
