@@ -87,7 +87,7 @@ void IndexedStore::CheckTwin(ContentSharing* sharing) {
 Status IndexedStore::PrepareSharing(ContentSharing* sharing) {
   if (!sharing->content.large()) return OkStatus();
   const ContentFacts& facts = sharing->content.facts();
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(sharing->candidate, index.FindContentByDigest(facts.digest));
     return OkStatus();
   }));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,8 @@ class ContentStore {
   // has just been removed or moved: look the row up again.
   virtual Result<UniqueFd> OpenLarge(const ContentRow& row) = 0;
   virtual Result<std::string> ReadSmall(const ContentRow& row) = 0;
+  // A small content's bytes when they can be had without waiting for a disk, unchecked.
+  virtual std::optional<std::string> ReadSmallNow(const ContentRow&) { return std::nullopt; }
 
   // Whether small contents lie in segments that grow sparse, which the index then counts.
   virtual bool counts_segments() const = 0;

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -82,6 +85,40 @@ class Removals {
   std::vector<std::string> waiting_;  // guarded by mutex_
 };
 
+// Segments that are open for reading. Thread-safe.
+class SegmentFiles {
+ public:
+  static constexpr size_t kLimit = 64;  // all are closed when one more is opened
+
+  std::shared_ptr<const UniqueFd> FindOpen(int64_t segment) const {
+    std::lock_guard lock(mutex_);
+    const auto it = open_.find(segment);
+    return it == open_.end() ? nullptr : it->second;
+  }
+  Result<std::shared_ptr<const UniqueFd>> Open(int64_t segment, const std::string& path) {
+    std::shared_ptr<const UniqueFd> fd = FindOpen(segment);
+    if (fd != nullptr) return fd;
+    ASSIGN_OR_RETURN(UniqueFd opened, OpenFile(path, O_RDONLY));
+    fd = std::make_shared<const UniqueFd>(std::move(opened));
+    std::lock_guard lock(mutex_);
+    struct stat facts {};
+    // Removed meanwhile: for this reader only.
+    if (fstat(fd->get(), &facts) != 0 || facts.st_nlink == 0) return fd;
+    if (open_.size() >= kLimit) open_.clear();
+    open_[segment] = fd;
+    return fd;
+  }
+  // After its removal: its space is free when the last reader has closed it.
+  void Forget(int64_t segment) {
+    std::lock_guard lock(mutex_);
+    open_.erase(segment);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<int64_t, std::shared_ptr<const UniqueFd>> open_;  // guarded by mutex_
+};
+
 class FileContents : public ContentStore {
  public:
   FileContents(std::string directory, uint64_t segment_bytes, int64_t next_segment)
@@ -140,7 +177,10 @@ class FileContents : public ContentStore {
     return OkStatus();
   }
 
-  void RemoveSegment(int64_t segment) override { removals_.Remove(SegmentPath(segment)); }
+  void RemoveSegment(int64_t segment) override {
+    removals_.Remove(SegmentPath(segment));
+    segment_files_.Forget(segment);
+  }
   void FinishRemovals() override { removals_.Finish(); }
 
   int64_t open_segment() const override { return open_segment_; }
@@ -153,17 +193,28 @@ class FileContents : public ContentStore {
   }
 
   Result<std::string> ReadSmall(const ContentRow& row) override {
-    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(SegmentPath(row.segment), O_RDONLY));
+    ASSIGN_OR_RETURN(const std::shared_ptr<const UniqueFd> fd,
+                     segment_files_.Open(row.segment, SegmentPath(row.segment)));
     std::string bytes(row.size_bytes, '\0');
     size_t done = 0;
     while (done < bytes.size()) {
-      const ssize_t n = pread(fd.get(), bytes.data() + done, bytes.size() - done,
+      const ssize_t n = pread(fd->get(), bytes.data() + done, bytes.size() - done,
                               static_cast<off_t>(row.offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return ErrnoStatus(errno, "read segment");
       if (n == 0) return DataLoss(fmt::format("segment {} is cut short", row.segment));
       done += static_cast<size_t>(n);
     }
+    return bytes;
+  }
+
+  std::optional<std::string> ReadSmallNow(const ContentRow& row) override {
+    const std::shared_ptr<const UniqueFd> fd = segment_files_.FindOpen(row.segment);
+    if (fd == nullptr) return std::nullopt;
+    std::string bytes(row.size_bytes, '\0');
+    iovec part{bytes.data(), bytes.size()};
+    const ssize_t n = preadv2(fd->get(), &part, 1, static_cast<off_t>(row.offset), RWF_NOWAIT);
+    if (n != static_cast<ssize_t>(bytes.size())) return std::nullopt;
     return bytes;
   }
 
@@ -233,6 +284,7 @@ class FileContents : public ContentStore {
   const std::string directory_;
   const uint64_t segment_bytes_;
   Removals removals_;
+  SegmentFiles segment_files_;
   // The rest belongs to the index writer.
   int64_t next_segment_;
   int64_t open_segment_ = 0;

@@ -29,7 +29,7 @@ struct IndexedStore::FsckSnapshot {
 };
 
 Status IndexedStore::TakeFsckSnapshot(FsckSnapshot* snapshot, FsckReport* report) {
-  return database_.Read([&](Index& index) -> Status {
+  return database_->Read([&](Index& index) -> Status {
     RETURN_IF_ERROR(index.ScanContents(0, [&](const ContentRow& row) {
       snapshot->contents.push_back(row);
       return true;
@@ -75,7 +75,7 @@ Status IndexedStore::CheckContents(FsckSnapshot* snapshot, FsckReport* report) {
     if (bytes.ok()) continue;
     // Gone or moved since the snapshot is not a fault.
     bool still_there = false;
-    RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
       ASSIGN_OR_RETURN(const std::optional<ContentRow> now, index.FindContent(row.id));
       still_there = now && now->segment == row.segment && now->offset == row.offset;
       return OkStatus();
@@ -122,7 +122,7 @@ Status IndexedStore::CheckUploads(const FsckSnapshot& snapshot, FsckReport* repo
     const Status bytes = ReadContent(content, [](std::string_view) { return OkStatus(); });
     if (bytes.ok()) continue;
     bool still_open = false;
-    RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
       ASSIGN_OR_RETURN(const std::optional<UploadRow> now, index.FindUpload(row.key));
       still_open = now && now->state == UploadRow::State::kOpen;
       return OkStatus();
@@ -145,7 +145,7 @@ Status IndexedStore::CheckOrphans(const FsckSnapshot& snapshot, const std::vecto
   for (const int64_t id : files) {
     if (known.contains(id) || ids_.InProgress(id)) continue;
     bool referred = false;  // since the snapshot
-    RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
       ASSIGN_OR_RETURN(const std::optional<ContentRow> now, index.FindContent(id));
       referred = now.has_value();
       return OkStatus();

@@ -75,7 +75,7 @@ Status IndexedStore::ReleaseGenerations(std::string_view holder) {
 
 Result<std::vector<Object>> IndexedStore::ListHeld(std::string_view holder) {
   std::vector<Object> objects;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(std::vector<HoldRow> rows, index.HoldsOf(holder, kHeldGenerationLimit));
     for (HoldRow& row : rows) objects.push_back(std::move(row.object));
     return OkStatus();
@@ -85,7 +85,7 @@ Result<std::vector<Object>> IndexedStore::ListHeld(std::string_view holder) {
 
 Result<std::vector<std::string>> IndexedStore::ListHolders(std::string_view prefix) {
   std::vector<std::string> holders;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(holders, index.ListHolders(prefix));
     return OkStatus();
   }));
@@ -103,7 +103,8 @@ IndexedStore::RowFinder IndexedStore::HeldFinder(std::string_view holder,
 
 Result<OpenedObject> IndexedStore::OpenHeld(std::string_view holder,
                                             const GenerationName& generation) {
-  return OpenFound(HeldFinder(holder, generation));
+  ContentRow content;
+  return OpenFound(HeldFinder(holder, generation), &content);
 }
 
 Status IndexedStore::CopyHeldToFile(std::string_view holder, const GenerationName& generation,

@@ -98,10 +98,20 @@ struct ScanStep {
   ScanPosition seek;  // for kSeek: go on with the first row at or after it
 };
 
+// Told which rows a write changes, before they change.
+class RowObserver {
+ public:
+  virtual ~RowObserver() = default;
+  virtual void BucketChanges() = 0;
+  virtual void ObjectChanges(int64_t bucket_id, std::string_view name) = 0;  // a live one
+};
+
 // Not thread-safe; given out by IndexDatabase. Names are ordered bytewise.
 class Index {
  public:
   virtual ~Index() = default;
+  // Null: nobody is told.
+  void set_observer(RowObserver* observer) { observer_ = observer; }
 
   virtual Result<std::optional<BucketRow>> FindBucket(std::string_view name) = 0;
   // Buckets of the project (empty: of all) with name >= `from`, by name, at most `limit`.
@@ -210,6 +220,18 @@ class Index {
 
   // Greater than every generation given out before, and not below `wish`.
   virtual Result<int64_t> NextGeneration(int64_t wish) = 0;
+
+ protected:
+  // For implementations.
+  void TellBucketChange() {
+    if (observer_ != nullptr) observer_->BucketChanges();
+  }
+  void TellObjectChange(int64_t bucket_id, const ObjectRow& row) {
+    if (observer_ != nullptr && row.live()) observer_->ObjectChanges(bucket_id, row.object.name());
+  }
+
+ private:
+  RowObserver* observer_ = nullptr;
 };
 
 // The transactions. Thread-safe.

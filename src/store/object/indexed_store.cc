@@ -14,6 +14,7 @@ namespace hodei::store {
 namespace {
 
 constexpr size_t kBucketRowLimit = 256 * 1024;
+constexpr size_t kRecentBytes = 16 << 20;
 
 Status NoSuchBucket(std::string_view) {
   return NotFound("The specified bucket does not exist.").WithReason("notFound");
@@ -67,7 +68,8 @@ Status CheckExpected(const ExpectedContent& expected, uint64_t size, const std::
 IndexedStore::IndexedStore(Parts parts)
     : parts_(std::move(parts)),
       contents_(*parts_.contents),
-      database_(*parts_.database),
+      recent_(kRecentBytes),
+      database_(TellChanges(std::move(parts_.database), &recent_)),
       clock_(*parts_.clock),
       ids_(parts_.next_content_id),
       tools_{&contents_, &ids_, &md5_threads_, parts_.digest_key, parts_.small_object_bytes},
@@ -76,12 +78,12 @@ IndexedStore::IndexedStore(Parts parts)
 // Uploads end before the index and the contents they use.
 IndexedStore::~IndexedStore() {
   uploads_.clear();
-  parts_.database.reset();
+  database_.reset();
 }
 
 Status IndexedStore::Change(const std::function<Status(Index&, Freed*)>& change) {
   Freed freed;
-  RETURN_IF_ERROR(database_.Write([&](Index& index) {
+  RETURN_IF_ERROR(database_->Write([&](Index& index) {
     freed = {};
     return change(index, &freed);
   }));
@@ -146,13 +148,17 @@ Result<Bucket> IndexedStore::CreateBucket(const Bucket& bucket) {
 }
 
 Result<Bucket> IndexedStore::GetBucket(std::string_view name) {
-  Bucket out;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  if (const auto recent = recent_.FindBucket(name)) return recent->bucket;
+  std::shared_ptr<const BucketRow> found;
+  uint64_t epoch = 0;
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
+    epoch = recent_.epoch();
     ASSIGN_OR_RETURN(BucketRow row, FindBucket(index, name));
-    out = std::move(row.bucket);
+    found = std::make_shared<const BucketRow>(std::move(row));
     return OkStatus();
   }));
-  return out;
+  recent_.KeepBucket(epoch, found);
+  return found->bucket;
 }
 
 Result<ListBucketsPage> IndexedStore::ListBuckets(const ListBucketsOptions& options) {
@@ -164,7 +170,7 @@ Result<ListBucketsPage> IndexedStore::ListBuckets(const ListBucketsOptions& opti
   }
   const size_t limit = std::clamp<size_t>(options.limit, 1, 1000);
   ListBucketsPage page;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(std::vector<BucketRow> rows,
                      index.ScanBuckets(options.project_id, from, limit + 1));
     for (BucketRow& row : rows) {

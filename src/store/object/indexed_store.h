@@ -14,6 +14,7 @@
 #include "store/object/index.h"
 #include "store/object/new_content.h"
 #include "store/object/object_store.h"
+#include "store/object/recent_rows.h"
 
 namespace hodei::store {
 
@@ -58,6 +59,7 @@ class IndexedStore : public ObjectStore {
   Result<OpenedObject> OpenObject(std::string_view bucket, std::string_view name,
                                   std::optional<int64_t> generation,
                                   const Preconditions& preconditions) override;
+  std::optional<ReadyObject> FindReady(std::string_view bucket, std::string_view name) override;
   Status CopyToFile(std::string_view bucket, std::string_view name,
                     std::optional<int64_t> generation, const std::string& host_path) override;
   Result<std::unique_ptr<ObjectWriter>> NewWriter() override;
@@ -158,7 +160,8 @@ class IndexedStore : public ObjectStore {
   // NOT_FOUND when the bytes have just moved: look the row up again.
   Result<std::variant<std::string, FileSlice>> OpenContent(const ContentRow& row);
   Status CheckBeforeSending(const ContentRow& row);
-  Result<OpenedObject> OpenFound(const RowFinder& find);
+  // `content`: the row that the bytes were opened by.
+  Result<OpenedObject> OpenFound(const RowFinder& find, ContentRow* content);
   Status CopyFound(const RowFinder& find, const std::string& host_path);
 
   // The upload, opened for this process; NOT_FOUND when unknown, expired or a stranger's.
@@ -204,7 +207,8 @@ class IndexedStore : public ObjectStore {
 
   Parts parts_;
   ContentStore& contents_;
-  IndexDatabase& database_;
+  RecentRows recent_;
+  std::unique_ptr<IndexDatabase> database_;  // parts_'s, whose writes recent_ is told of
   const Clock& clock_;
   ContentIds ids_;
   Md5Threads md5_threads_{8};

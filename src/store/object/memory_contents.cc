@@ -64,6 +64,11 @@ Result<std::string> MemoryContents::ReadSmall(const ContentRow& row) {
   return *held;
 }
 
+std::optional<std::string> MemoryContents::ReadSmallNow(const ContentRow& row) {
+  Result<std::string> bytes = ReadSmall(row);
+  return bytes.ok() ? std::optional(*std::move(bytes)) : std::nullopt;
+}
+
 Result<std::vector<int64_t>> MemoryContents::ListFiles() {
   std::lock_guard lock(mutex_);
   std::vector<int64_t> ids;

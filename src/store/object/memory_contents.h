@@ -25,6 +25,7 @@ class MemoryContents : public ContentStore {
   void ReleaseSmall(const ContentRow& row) override;
   Result<UniqueFd> OpenLarge(const ContentRow& row) override;
   Result<std::string> ReadSmall(const ContentRow& row) override;
+  std::optional<std::string> ReadSmallNow(const ContentRow& row) override;
   bool counts_segments() const override { return false; }
   Result<uint64_t> SegmentBytes(int64_t) override { return NotFound("segment"); }
   Result<std::vector<int64_t>> ListFiles() override;

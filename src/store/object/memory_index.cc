@@ -58,6 +58,7 @@ class MemoryIndex : public Index {
   }
 
   Status PutBucket(const BucketRow& row) override {
+    TellBucketChange();
     const int64_t id = row.id == 0 ? ++last_bucket_ : row.id;
     ids_[row.bucket.name()] = id;
     buckets_[id].bucket = row.bucket;
@@ -65,6 +66,7 @@ class MemoryIndex : public Index {
   }
 
   Status RemoveBucket(int64_t id) override {
+    TellBucketChange();
     ids_.erase(buckets_[id].bucket.name());
     buckets_.erase(id);
     return OkStatus();
@@ -99,6 +101,7 @@ class MemoryIndex : public Index {
   }
 
   Status PutObject(int64_t bucket_id, const ObjectRow& row) override {
+    TellObjectChange(bucket_id, row);
     if (row.kind == RowKind::kSoftDeleted) {
       soft_deleted_[{bucket_id, row.object.name(), row.object.generation()}] = row;
       return OkStatus();
@@ -114,6 +117,7 @@ class MemoryIndex : public Index {
   }
 
   Status RemoveObject(int64_t bucket_id, const ObjectRow& row) override {
+    TellObjectChange(bucket_id, row);
     if (row.kind == RowKind::kSoftDeleted) {
       soft_deleted_.erase({bucket_id, row.object.name(), row.object.generation()});
       return OkStatus();

@@ -114,7 +114,7 @@ Result<std::vector<PartRow>> IndexedStore::ChooseParts(const MultipartKey& uploa
                                                        const std::vector<CompletedPart>& parts,
                                                        MultipartRow* row) {
   std::vector<PartRow> chosen;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(*row, FindMultipart(index, upload));
     if (row->finished) return OkStatus();
     for (const CompletedPart& part : parts) {
@@ -151,7 +151,7 @@ Result<Object> IndexedStore::AssembleParts(const MultipartKey& key, const Multip
   ContentBuilder builder(&tools_, ContentBuilder::Md5::kNo);
   for (const PartRow& part : parts) {
     ContentRow content;
-    RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+    RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
       ASSIGN_OR_RETURN(const std::optional<ContentRow> row, index.FindContent(part.content_id));
       if (!row) return NoSuchUpload();  // aborted or replaced meanwhile
       content = *row;
@@ -201,7 +201,7 @@ Status IndexedStore::AbortMultipart(const MultipartKey& upload) {
 Result<ListPartsPage> IndexedStore::ListParts(const MultipartKey& upload, int after, size_t limit) {
   limit = std::clamp<size_t>(limit, 1, 1000);
   ListPartsPage page;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const MultipartRow row, FindMultipart(index, upload));
     if (row.finished) return NoSuchUpload();
     page.upload = ToUpload(row);
@@ -222,7 +222,7 @@ Result<ListMultipartsPage> IndexedStore::ListMultiparts(std::string_view bucket,
   // Ids are letters and digits: behind all of a name's uploads comes its name with this id.
   const std::string last_id(1, '\x7f');
   ListMultipartsPage page;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, bucket));
     std::string name = options.after_name;
     std::string id = options.after_id.empty() && !name.empty() ? last_id : options.after_id;

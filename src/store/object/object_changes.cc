@@ -136,7 +136,7 @@ Result<Object> IndexedStore::RestoreObject(std::string_view bucket, std::string_
 Result<Object> IndexedStore::GetSoftDeleted(std::string_view bucket, std::string_view name,
                                             int64_t generation) {
   Object out;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
     ASSIGN_OR_RETURN(std::optional<ObjectRow> row, index.FindSoftDeleted(owner, name, generation));
     if (!row || Due(row->object)) return NoSuchObject(bucket, name);

@@ -133,7 +133,7 @@ Result<ListObjectsPage> IndexedStore::ListObjects(std::string_view bucket,
                                            : ScanSet::kLive;
   Lister lister(options, glob ? &*glob : nullptr, bucket);
   lister.Resume(from);
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, bucket));
     lister.SetOwner(&row.bucket);
     return index.Scan(row.id, from, set, [&](const ScanRow& found) { return lister.Visit(found); });

@@ -23,12 +23,12 @@ constexpr uint64_t kCheckedBytes = 1ULL << 30;
 
 }  // namespace
 
-void Slice(uint64_t offset, uint64_t length, OpenedObject* opened) {
-  if (auto* held = std::get_if<std::string>(&opened->content)) {
+void Slice(uint64_t offset, uint64_t length, OpenedBytes* bytes) {
+  if (auto* held = std::get_if<std::string>(bytes)) {
     *held = held->substr(offset, length);
     return;
   }
-  FileSlice& slice = std::get<FileSlice>(opened->content);
+  FileSlice& slice = std::get<FileSlice>(*bytes);
   slice.offset += offset;
   slice.length = length;
 }
@@ -36,13 +36,14 @@ void Slice(uint64_t offset, uint64_t length, OpenedObject* opened) {
 Result<Object> IndexedStore::GetObject(std::string_view bucket, std::string_view name,
                                        std::optional<int64_t> generation,
                                        const Preconditions& preconditions) {
+  if (const auto recent = generation ? nullptr : recent_.FindObject(bucket, name)) {
+    RETURN_IF_ERROR(CheckPreconditions(preconditions, recent->object.get(), AccessKind::kRead));
+    return *recent->object;
+  }
   Object out;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
-    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
-    ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
-    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
+    ASSIGN_OR_RETURN(ObjectRow row, FinderOf(bucket, name, generation, preconditions)(index));
     out = std::move(row.object);
-    ApplyRetention(owner.bucket, &out);
     return OkStatus();
   }));
   return out;
@@ -62,7 +63,7 @@ IndexedStore::RowFinder IndexedStore::FinderOf(std::string_view bucket, std::str
 
 Result<Object> IndexedStore::FindWithContent(const RowFinder& find, ContentRow* content) {
   Object out;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(ObjectRow row, find(index));
     ASSIGN_OR_RETURN(std::optional<ContentRow> found, index.FindContent(row.content_id));
     if (!found) {
@@ -103,18 +104,17 @@ Result<std::variant<std::string, FileSlice>> IndexedStore::OpenContent(const Con
   return Content(FileSlice{std::move(fd), 0, row.size_bytes});
 }
 
-Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find) {
+Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find, ContentRow* content) {
   OpenedObject opened;
   Status status;
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
-    ContentRow row;
-    ASSIGN_OR_RETURN(opened.object, FindWithContent(find, &row));
-    Result<std::variant<std::string, FileSlice>> content = OpenContent(row);
-    if (content.ok()) {
-      opened.content = *std::move(content);
+    ASSIGN_OR_RETURN(opened.object, FindWithContent(find, content));
+    Result<std::variant<std::string, FileSlice>> bytes = OpenContent(*content);
+    if (bytes.ok()) {
+      opened.content = *std::move(bytes);
       return opened;
     }
-    status = content.status();
+    status = bytes.status();
     if (status.code() != Code::kNotFound) break;
   }
   if (status.code() == Code::kNotFound) status = DataLoss("they are missing");
@@ -125,7 +125,34 @@ Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find) {
 Result<OpenedObject> IndexedStore::OpenObject(std::string_view bucket, std::string_view name,
                                               std::optional<int64_t> generation,
                                               const Preconditions& preconditions) {
-  return OpenFound(FinderOf(bucket, name, generation, preconditions));
+  RecentObject recent;
+  uint64_t epoch = 0;
+  bool live = false;
+  const RowFinder find = [&](Index& index) -> Result<ObjectRow> {
+    epoch = recent_.epoch();
+    ASSIGN_OR_RETURN(BucketRow owner, FindBucket(index, bucket));
+    ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
+    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
+    ApplyRetention(owner.bucket, &row.object);
+    recent.bucket = std::make_shared<const BucketRow>(std::move(owner));
+    live = row.live();
+    return row;
+  };
+  ASSIGN_OR_RETURN(OpenedObject opened, OpenFound(find, &recent.content));
+  if (live && recent.content.segment != 0) {
+    recent.object = std::make_shared<const Object>(opened.object);
+    recent_.KeepObject(epoch, std::move(recent));
+  }
+  return opened;
+}
+
+std::optional<ReadyObject> IndexedStore::FindReady(std::string_view bucket, std::string_view name) {
+  const std::shared_ptr<const RecentObject> recent = recent_.FindObject(bucket, name);
+  if (recent == nullptr) return std::nullopt;
+  std::optional<std::string> bytes = contents_.ReadSmallNow(recent->content);
+  if (!bytes || Crc32c(0, *bytes) != recent->content.crc32c) return std::nullopt;
+  return ReadyObject{std::shared_ptr<const Bucket>(recent->bucket, &recent->bucket->bucket),
+                     recent->object, *std::move(bytes)};
 }
 
 Status IndexedStore::ReadContent(const ContentRow& row,

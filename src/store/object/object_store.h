@@ -56,15 +56,23 @@ struct FileSlice {
   uint64_t length = 0;
 };
 
-// An opened object: what it is, and its bytes: held (small objects, checked against their CRC) or
-// as a slice of a file.
+// An object's bytes: held (small objects, checked against their CRC) or as a slice of a file.
+using OpenedBytes = std::variant<std::string, FileSlice>;
+
 struct OpenedObject {
   Object object;
-  std::variant<std::string, FileSlice> content;
+  OpenedBytes content;
 };
 
-// Cuts the content to `length` bytes from `offset`, both within it.
-void Slice(uint64_t offset, uint64_t length, OpenedObject* opened);
+// A small object that could be read without waiting.
+struct ReadyObject {
+  std::shared_ptr<const Bucket> bucket;
+  std::shared_ptr<const Object> object;
+  std::string bytes;  // checked against their CRC
+};
+
+// Cuts the bytes to `length` from `offset`, both within them.
+void Slice(uint64_t offset, uint64_t length, OpenedBytes* bytes);
 
 struct ListBucketsOptions {
   std::string project_id;  // empty: every project's
@@ -345,6 +353,10 @@ class ObjectStore {
   // Compares every content's size and CRC with the index, reference counts with references, and
   // the disk with both. Slow: reads everything. Uploads may go on meanwhile.
   virtual Result<FsckReport> Fsck() = 0;
+
+  // The live generation when it was read lately and its bytes are in memory; nullopt when that is
+  // not so, for any reason: OpenObject says which. Never blocks, so it may run on an I/O thread.
+  virtual std::optional<ReadyObject> FindReady(std::string_view bucket, std::string_view name) = 0;
 };
 
 struct LocalObjectStoreOptions {

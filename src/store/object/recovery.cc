@@ -15,7 +15,7 @@ Status IndexedStore::Recover() {
   ASSIGN_OR_RETURN(const std::vector<int64_t> segments, contents_.ListSegments());
   std::vector<int64_t> orphans;
   std::vector<int64_t> dead_segments;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const std::vector<UploadRow> uploads,
                      index.UploadsBefore(INT64_MAX, kAllUploads));
     std::set<int64_t> uploading;

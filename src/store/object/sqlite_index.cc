@@ -70,6 +70,7 @@ Result<std::vector<BucketRow>> SqliteIndex::ScanBuckets(std::string_view project
 }
 
 Status SqliteIndex::PutBucket(const BucketRow& row) {
+  TellBucketChange();
   const std::string bytes = row.bucket.SerializeAsString();
   if (row.id == 0) {
     ASSIGN_OR_RETURN(
@@ -85,6 +86,7 @@ Status SqliteIndex::PutBucket(const BucketRow& row) {
 }
 
 Status SqliteIndex::RemoveBucket(int64_t id) {
+  TellBucketChange();
   ASSIGN_OR_RETURN(SqliteQuery remove, db_.Prepare("DELETE FROM buckets WHERE id = ?1"));
   return remove.Bind(1, id).Run();
 }
@@ -140,6 +142,7 @@ Result<std::optional<ObjectRow>> SqliteIndex::FindSoftDeleted(const BucketRow& b
 }
 
 Status SqliteIndex::PutObject(int64_t bucket_id, const ObjectRow& row) {
+  TellObjectChange(bucket_id, row);
   static constexpr char kLive[] =
       "INSERT OR REPLACE INTO live (bucket, name, generation, content, object) "
       "VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -164,6 +167,7 @@ Status SqliteIndex::PutObject(int64_t bucket_id, const ObjectRow& row) {
 }
 
 Status SqliteIndex::RemoveObject(int64_t bucket_id, const ObjectRow& row) {
+  TellObjectChange(bucket_id, row);
   if (row.live()) {
     ASSIGN_OR_RETURN(SqliteQuery remove,
                      db_.Prepare("DELETE FROM live WHERE bucket = ?1 AND name = ?2"));

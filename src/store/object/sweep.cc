@@ -39,7 +39,7 @@ int64_t IndexedStore::UploadsExpireBefore() const {
 
 Result<bool> IndexedStore::SweepUploads() {
   std::vector<UploadRow> expired;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(expired, index.UploadsBefore(UploadsExpireBefore(), kUploadBatch));
     return OkStatus();
   }));
@@ -49,7 +49,7 @@ Result<bool> IndexedStore::SweepUploads() {
 
 Result<bool> IndexedStore::SweepMultiparts() {
   std::vector<MultipartRow> expired;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(expired, index.MultipartsBefore(UploadsExpireBefore(), kMultipartBatch));
     return OkStatus();
   }));
@@ -66,7 +66,7 @@ Result<bool> IndexedStore::SweepSoftDeleted() {
   const int64_t now = clock_.Now().unix_nanos / 1'000'000'000;
   const auto due_now = [&](Index& index) { return index.SoftDeletedDue(now, kSoftDeletedBatch); };
   size_t found = 0;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(const std::vector<Index::DueRow> due, due_now(index));
     found = due.size();
     return OkStatus();
@@ -87,7 +87,7 @@ Result<bool> IndexedStore::SweepSoftDeleted() {
 Status IndexedStore::SweepSegments() {
   ASSIGN_OR_RETURN(const std::vector<int64_t> segments, contents_.ListSegments());
   std::vector<int64_t> empty;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     for (const int64_t segment : segments) {
       ASSIGN_OR_RETURN(const std::vector<ContentRow> rows, index.ContentsOfSegment(segment, 1));
       if (rows.empty()) empty.push_back(segment);
@@ -108,7 +108,7 @@ Status IndexedStore::SweepSegments() {
 
 Result<std::optional<int64_t>> IndexedStore::FindSparseSegment() {
   std::vector<Index::SegmentRow> segments;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(segments, index.ListSegments());
     return OkStatus();
   }));
@@ -133,7 +133,7 @@ Result<bool> IndexedStore::Compact() {
   ASSIGN_OR_RETURN(const std::optional<int64_t> segment, FindSparseSegment());
   if (!segment) return false;
   std::vector<ContentRow> rows;
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(rows, index.ContentsOfSegment(*segment, kMoveRows));
     return OkStatus();
   }));

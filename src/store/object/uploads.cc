@@ -140,7 +140,7 @@ Result<std::shared_ptr<LiveUpload>> IndexedStore::FindUpload(std::string_view id
 
 Result<std::shared_ptr<LiveUpload>> IndexedStore::LoadUpload(const std::string& key) {
   auto upload = std::make_shared<LiveUpload>(&md5_threads_, tools_.digest_key);
-  RETURN_IF_ERROR(database_.Read([&](Index& index) -> Status {
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(std::optional<UploadRow> row, index.FindUpload(key));
     if (!row) return NoSuchUpload();
     upload->row = *std::move(row);

@@ -15,10 +15,10 @@
 namespace hodei::wire::gcs {
 namespace {
 
-// Knows only the error to answer; takes the body and forgets it.
-class FailedHandler : public net::RequestHandler {
+// Knows the answer already; an error takes the body and forgets it.
+class AnsweredHandler : public net::RequestHandler {
  public:
-  explicit FailedHandler(net::HttpResponse response) : response_(std::move(response)) {}
+  explicit AnsweredHandler(net::HttpResponse response) : response_(std::move(response)) {}
   Where where() const override { return Where::kInline; }
   // Stops the peer from sending what nobody will read.
   Status OnBody(std::string_view) override { return InvalidArgument("refused"); }
@@ -30,7 +30,7 @@ class FailedHandler : public net::RequestHandler {
 };
 
 std::unique_ptr<net::RequestHandler> Fail(const Request& request, const Status& status) {
-  return std::make_unique<FailedHandler>(GcsApi::ErrorFor(request, status));
+  return std::make_unique<AnsweredHandler>(GcsApi::ErrorFor(request, status));
 }
 
 }  // namespace
@@ -72,6 +72,11 @@ std::unique_ptr<net::RequestHandler> GcsApi::Start(const net::RequestHead& head)
     return Fail(*request, request->principal.anonymous ? access::UnauthenticatedCaller() : parsed);
   }
   if (request->xml) AdoptAmazonHeaders(request.get());
+  if (!from_page && !head.has_body && payload_sha256->empty()) {
+    if (std::optional<net::HttpResponse> now = AnswerNow(*request)) {
+      return std::make_unique<AnsweredHandler>(*std::move(now));
+    }
+  }
   std::unique_ptr<net::RequestHandler> handler = Handle(request, head);
   if (payload_sha256->empty()) return finished(std::move(handler));
   return finished(CheckPayload(std::move(handler), request, *payload_sha256));

@@ -77,6 +77,9 @@ class GcsApi {
  private:
   using Response = Result<net::HttpResponse>;
 
+  // The answer to a plain download of what was read lately, without a thread that may block;
+  // nullopt for everything else. ready_answers.cc
+  std::optional<net::HttpResponse> AnswerNow(const Request& request) const;
   std::unique_ptr<net::RequestHandler> Handle(std::shared_ptr<Request> request,
                                               const net::RequestHead& head) const;
   Response Dispatch(const Request& request, std::string_view body) const;

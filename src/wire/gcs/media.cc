@@ -34,9 +34,9 @@ std::string HttpDate(const google::protobuf::Timestamp& time) {
 // Stored values never end a header line, whatever was stored.
 void AddSafe(net::Headers* headers, std::string name, std::string_view value) {
   if (value.empty()) return;
-  std::string clean;
-  for (const char c : value) {
-    clean.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  std::string clean(value);
+  for (char& c : clean) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   headers->Add(std::move(name), std::move(clean));
 }
@@ -145,8 +145,8 @@ Status CheckEtags(const Request& request, const Object& object) {
 // Inflates a stored gzip while it is sent.
 class InflatingBody : public net::StreamBody {
  public:
-  explicit InflatingBody(store::OpenedObject opened)
-      : opened_(std::move(opened)), gunzip_(kInflateLimit) {}
+  explicit InflatingBody(store::OpenedBytes bytes)
+      : bytes_(std::move(bytes)), gunzip_(kInflateLimit) {}
 
   void Next(std::function<void(Result<std::string>)> done) override { done(Produce()); }
 
@@ -168,12 +168,12 @@ class InflatingBody : public net::StreamBody {
   }
 
   Result<std::string> ReadPiece() {
-    if (const auto* held = std::get_if<std::string>(&opened_.content)) {
+    if (const auto* held = std::get_if<std::string>(&bytes_)) {
       std::string piece = held->substr(std::min<size_t>(done_, held->size()), kCompressedPiece);
       done_ += piece.size();
       return piece;
     }
-    const store::FileSlice& slice = std::get<store::FileSlice>(opened_.content);
+    const store::FileSlice& slice = std::get<store::FileSlice>(bytes_);
     std::string piece(std::min<uint64_t>(kCompressedPiece, slice.length - done_), '\0');
     const ssize_t n =
         pread(slice.fd.get(), piece.data(), piece.size(), static_cast<off_t>(slice.offset + done_));
@@ -183,7 +183,7 @@ class InflatingBody : public net::StreamBody {
     return piece;
   }
 
-  store::OpenedObject opened_;
+  store::OpenedBytes bytes_;
   Gunzip gunzip_;
   uint64_t done_ = 0;
 };
@@ -194,12 +194,12 @@ bool WantsInflated(const Request& request, const Object& object) {
          object.cache_control().find("no-transform") == std::string::npos;
 }
 
-void PutBody(store::OpenedObject opened, net::HttpResponse* response) {
-  if (auto* held = std::get_if<std::string>(&opened.content)) {
+void PutBody(store::OpenedBytes bytes, net::HttpResponse* response) {
+  if (auto* held = std::get_if<std::string>(&bytes)) {
     response->body = std::move(*held);
     return;
   }
-  store::FileSlice& slice = std::get<store::FileSlice>(opened.content);
+  store::FileSlice& slice = std::get<store::FileSlice>(bytes);
   response->body = net::FileBody{std::move(slice.fd), slice.offset, slice.length};
 }
 
@@ -213,8 +213,8 @@ net::HttpResponse Unsatisfiable(const Request& request, uint64_t size) {
 
 }  // namespace
 
-Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObject opened) {
-  const Object& object = opened.object;
+Result<net::HttpResponse> MediaResponse(const Request& request, const Object& object,
+                                        store::OpenedBytes bytes) {
   RETURN_IF_ERROR(CheckEtags(request, object));
   RETURN_IF_ERROR(CheckCustomerKey(request.headers, kCustomerKey, object));
   net::HttpResponse response;
@@ -227,7 +227,7 @@ Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObj
     if (head) {
       response.content_length_of_head = 0;
     } else {
-      response.body = std::make_unique<InflatingBody>(std::move(opened));
+      response.body = std::make_unique<InflatingBody>(std::move(bytes));
     }
     return response;
   }
@@ -240,13 +240,13 @@ Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObj
     response.status = 206;
     response.headers.Add("Content-Range", fmt::format("bytes {}-{}/{}", range.first,
                                                       range.first + range.length - 1, size));
-    store::Slice(range.first, range.length, &opened);
+    store::Slice(range.first, range.length, &bytes);
   }
   if (head) {
     response.content_length_of_head = range.length;
     return response;
   }
-  PutBody(std::move(opened), &response);
+  PutBody(std::move(bytes), &response);
   return response;
 }
 
@@ -258,7 +258,7 @@ GcsApi::Response GcsApi::Download(const Request& request) const {
   ASSIGN_OR_RETURN(
       store::OpenedObject opened,
       parts_.store->OpenObject(request.route.bucket, request.route.object, generation, wish));
-  return MediaResponse(request, std::move(opened));
+  return MediaResponse(request, opened.object, std::move(opened.content));
 }
 
 }  // namespace hodei::wire::gcs

@@ -9,7 +9,8 @@
 
 namespace hodei::wire::gcs {
 
-// The response to GET or HEAD of `opened` (request.method says which).
-Result<net::HttpResponse> MediaResponse(const Request& request, store::OpenedObject opened);
+// The response to GET or HEAD of `object` (request.method says which).
+Result<net::HttpResponse> MediaResponse(const Request& request, const Object& object,
+                                        store::OpenedBytes bytes);
 
 }  // namespace hodei::wire::gcs

@@ -183,7 +183,7 @@ class ObjectCalls {
     }
     ASSIGN_OR_RETURN(store::OpenedObject opened,
                      api_.store().OpenObject(route_.bucket, route_.object, generation, wish));
-    return MediaResponse(request_, std::move(opened));
+    return MediaResponse(request_, opened.object, std::move(opened.content));
   }
 
   Result<net::HttpResponse> Delete() const {
