@@ -13,6 +13,7 @@ namespace hodei::serve {
 inline constexpr int64_t kBatchSizeMax = 65536;
 inline constexpr size_t kBatchErrorBytesMax = 4096;
 
+// `body` is followed by kBodyPadding readable bytes.
 HttpAnswer ScoreBatch(std::string_view query, std::string_view content_type, std::string_view body,
                       LoadedModel* loaded, engine::Deadline deadline);
 

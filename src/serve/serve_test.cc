@@ -14,6 +14,7 @@
 #include "serve/http_loop.h"
 #include "serve/model_files.h"
 #include "serve/npy.h"
+#include "serve/number_row.h"
 #include "serve/prediction_queue.h"
 #include "serve/prediction_service.h"
 #include "serve/records.h"
@@ -181,6 +182,67 @@ TEST(RequestBody, SurvivesNestingOfAnyDepth) {
     EXPECT_FALSE(Parse("{\"instances\": [{\"a\": 1, \"b\": " + bomb, {Two()}).ok());
     EXPECT_FALSE(Parse("{\"o\": " + bomb, {Two()}).ok());
   }
+}
+
+// With digits behind the text, which are not part of it.
+template <typename T>
+bool ReadRow(std::string line, size_t columns, T* out) {
+  const size_t size = line.size();
+  line.append(kNumberRowPadding, '7');
+  return ReadNumberRow(std::string_view(line).substr(0, size), columns, out);
+}
+
+TEST(NumberRow, ReadsWhatTheParserReads) {
+  for (const char* line :
+       {"[1,2]", " [ -0 , 0.5 ]\r", "[1e22, 1e-22]", "[123456789012345678901234567890, 1E+2]",
+        "[9007199254740993, 0.1234567890123456789]", "[4.9e-324, 1.7976931348623157e308]",
+        "[12345678, 2.2250738585072014e-308]", "[1234567890.12345678, 0.000000001]",
+        "[16777217, 0.30000001192092896]"}) {
+    double row[2];
+    float narrow[2];
+    ASSERT_TRUE(ReadRow(line, 2, row)) << line;
+    ASSERT_TRUE(ReadRow(line, 2, narrow)) << line;
+    const std::string body = "{\"instances\": [" + std::string(line) + "]}";
+    const auto parsed = Parse(body, {Matrix(DType::kFloat64)});
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(std::memcmp(row, parsed->inputs[0].data.data(), sizeof row), 0) << line;
+    const auto rounded = Parse(body, {Matrix(DType::kFloat32)});
+    ASSERT_TRUE(rounded.ok()) << rounded.status();
+    EXPECT_EQ(std::memcmp(narrow, rounded->inputs[0].data.data(), sizeof narrow), 0) << line;
+  }
+}
+
+TEST(NumberRow, LeavesEverythingElseToTheParser) {
+  double row[2];
+  for (const char* line : {"",
+                           "[",
+                           "[]",
+                           "[1]",
+                           "[1,2,3]",
+                           "[1,2",
+                           "[1,2]]",
+                           "[1,,2]",
+                           "[1 2]",
+                           "[01,2]",
+                           "[+1,2]",
+                           "[.5,2]",
+                           "[1.,2]",
+                           "[1e,2]",
+                           "[1e+,2]",
+                           "[0x1,2]",
+                           "[nan,2]",
+                           "[\"1\",2]",
+                           "[null,2]",
+                           "[[1],2]",
+                           "{\"x\":[1,2]}",
+                           "[1,2],[3,4]",
+                           "[1e400,2]",
+                           "[1e-400,2]",
+                           "[1e99999,2]",
+                           "[--1,2]"}) {
+    EXPECT_FALSE(ReadRow(line, 2, row)) << line;
+  }
+  EXPECT_FALSE(ReadRow("[]", 0, row));
 }
 
 TEST(ResponseBody, PrintsTheShortestNumberThatReadsBack) {
@@ -372,11 +434,18 @@ std::string Frame(char type, std::string payload) {
 
 std::string Count(uint64_t count) { return {reinterpret_cast<const char*>(&count), 8}; }
 
+HttpAnswer ScoreText(std::string_view query, std::string_view content_type, std::string body,
+                     LoadedModel* loaded, Deadline deadline) {
+  const size_t size = body.size();
+  body.append(kBodyPadding, '7');
+  return ScoreBatch(query, content_type, std::string_view(body).substr(0, size), loaded, deadline);
+}
+
 TEST(Batch, AnswersFramesAndCountsAFailedBatchWhole) {
   auto loaded = Loaded();
   const HttpAnswer answer =
-      ScoreBatch("batch_size=2&output=json", "text/plain", "[1, 2]\n[3, 4]\n[-1, 0]\n[0, 0]\n[1]\n",
-                 loaded.get(), Deadline::max());
+      ScoreText("batch_size=2&output=json", "text/plain", "[1, 2]\n[3, 4]\n[-1, 0]\n[0, 0]\n[1]\n",
+                loaded.get(), Deadline::max());
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(
       answer.body,
@@ -390,19 +459,28 @@ TEST(Batch, AnswersFramesAndCountsAFailedBatchWhole) {
 TEST(Batch, ALineIsOneInstance) {
   auto loaded = Loaded();
   const HttpAnswer answer =
-      ScoreBatch("", "text/plain", "[1, 2], [3, 4]\n", loaded.get(), Deadline::max());
+      ScoreText("", "text/plain", "[1, 2], [3, 4]\n", loaded.get(), Deadline::max());
   EXPECT_THAT(answer.body, HasSubstr("a line is not one JSON value"));
+}
+
+TEST(Batch, GroupsOfPlainNumbersAndOthersGiveTheSame) {
+  auto loaded = Loaded();
+  const auto score = [&](const std::string& lines) {
+    return ScoreText("batch_size=2", "text/plain", lines, loaded.get(), Deadline::max()).body;
+  };
+  const std::string plain = score("[1, 2]\n[3, 4.5]\n[5, 6]");
+  EXPECT_EQ(score("[1, \"NaN\"]\n").substr(0, 1), "R") << "left to the parser";
+  EXPECT_EQ(score("[ 1,2 ]\n{\"x\": [3, 4.5]}\n[5e0, 6]"), plain);
+  EXPECT_EQ(score("{\"x\": [1, 2]}\n{\"x\": [3, 4.5]}\n{\"x\": [5, 6]}"), plain);
 }
 
 TEST(Batch, PrintsCsvAndRefusesAnUnknownSignature) {
   auto loaded = Loaded();
-  EXPECT_EQ(ScoreBatch("output=csv", "text/plain", "[1, 2]\n", loaded.get(), Deadline::max()).body,
+  EXPECT_EQ(ScoreText("output=csv", "text/plain", "[1, 2]\n", loaded.get(), Deadline::max()).body,
             Frame('H', "y") + Frame('R', "3.0\n") + Frame('C', Count(1) + Count(0)));
   loaded = Loaded();
-  EXPECT_EQ(ScoreBatch("batch_size=0", "text/plain", "", loaded.get(), Deadline::max()).status,
-            400);
-  EXPECT_EQ(ScoreBatch("", "application/x-tfrecord", "", loaded.get(), Deadline::max()).status,
-            400);
+  EXPECT_EQ(ScoreText("batch_size=0", "text/plain", "", loaded.get(), Deadline::max()).status, 400);
+  EXPECT_EQ(ScoreText("", "application/x-tfrecord", "", loaded.get(), Deadline::max()).status, 400);
 }
 
 TEST(ModelFiles, TellsKindsApart) {

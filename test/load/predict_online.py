@@ -1,4 +1,5 @@
-"""Online prediction: CPU of hodei-serve per request beside FastAPI, Flask and http.server with the same model.
+"""Online prediction: CPU per request of hodei-serve alone, and of hodeid with it, beside FastAPI, Flask and http.server
+with the same model.
 
 CPU is read from /proc/PID/task/*/schedstat over all processes of a server; rounds are interleaved.
 """
@@ -14,13 +15,14 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "test" / "engines"))
+sys.path[:0] = [str(ROOT / "test" / "engines"), str(ROOT / "test")]
 import runtime_environment  # noqa: E402
+from conftest import ENVIRONMENT_CACHE, Server  # noqa: E402
 
 SERVE = ROOT / "build" / "release" / "bin" / "serve" / "hodei-serve"
 PEER_PACKAGES = ["fastapi", "uvicorn[standard]", "flask", "gunicorn"]
 ROUNDS, OURS, THEIRS = 5, 3000, 300
-START_SECONDS = 60
+START_SECONDS = 180
 
 MAKE = """
 import os, sys
@@ -106,9 +108,9 @@ def family(pid):
     return found
 
 
-def cpu_us(pid):
+def cpu_us(pids):
     total = 0
-    for one in family(pid):
+    for one in {member for pid in pids for member in family(pid)}:
         for task in os.listdir(f"/proc/{one}/task"):
             total += int(pathlib.Path(f"/proc/{one}/task/{task}/schedstat").read_text().split()[0])
     return total / 1000
@@ -120,10 +122,12 @@ def rss_mb(pid):
 
 
 class Target:
-    def __init__(self, process, port, body):
-        self.process, self.port = process, port
-        self.request = (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                        b"Content-Length: %d\r\n\r\n" % len(body)) + body
+    """A server that answers `body`, and all processes whose time counts for it."""
+
+    def __init__(self, process, port, body, path="/predict", headers="", others=()):
+        self.process, self.port, self.pids = process, port, [process.pid, *others]
+        self.request = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Type: application/json\r\n"
+                        f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
     def connect(self):
         limit = time.monotonic() + START_SECONDS
@@ -152,10 +156,10 @@ class Target:
 
     def cpu_per_request(self, count):
         connection = self.connect()
-        before = cpu_us(self.process.pid)
+        before = cpu_us(self.pids)
         for _ in range(count):
             self.ask(connection)
-        used = cpu_us(self.process.pid) - before
+        used = cpu_us(self.pids) - before
         connection.close()
         return used / count
 
@@ -168,6 +172,41 @@ def running(command, port, body, environment):
     finally:
         process.terminate()
         process.wait()
+
+
+def serving_programs(model):
+    """The host's numbers of the programs that serve `model`."""
+    found = []
+    for process in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if process.name.isdigit() and b"--config\0/serve/config.json" in (process / "cmdline").read_bytes():
+                if json.loads((process / "root/serve/config.json").read_text())["model"] == model:
+                    found.append(int(process.name))
+    return found
+
+
+@contextlib.contextmanager
+def whole_server(folder, body):
+    """hodeid with a version of the XGBoost model: a request is authenticated, limited, counted and passed on."""
+    ENVIRONMENT_CACHE.mkdir(parents=True, exist_ok=True)
+    server = Server(folder / "server").start()
+    env = server.environment()
+
+    def run(words):
+        subprocess.run(["bash", "-c", words], env=env, check=True, capture_output=True)
+
+    try:
+        run(f"hodei storage buckets create gs://bench && hodei storage cp {folder}/xgb/model.bst gs://bench/m/model.bst && "
+            "hodei ml-engine models create whole --regions us-central1 && hodei ml-engine versions create v1 --model whole "
+            "--origin gs://bench/m/ --runtime-version 2.11 --python-version 3.7 --framework xgboost")
+        try:
+            yield Target(server.process, int(server.url.rsplit(":", 1)[1]), body,
+                         path="/v1/projects/hodei-local/models/whole:predict",
+                         headers=f"Authorization: Bearer {server.token}\r\n", others=serving_programs("whole"))
+        finally:
+            run("hodei ml-engine versions delete v1 --model whole --quiet")
+    finally:
+        server.stop()
 
 
 def peers(folder):
@@ -210,21 +249,29 @@ def compare(name, folder, runtime, bin_dir, kinds):
         ours = stack.enter_context(running([SERVE, "--config", config, "--port", str(port)], port, body, {}))
         ours.connect().close()
         start_ms = (time.monotonic() - started) * 1000
+        whole = stack.enter_context(whole_server(folder, body)) if name == "xgb" else None
         others = {}
         for server, (command, peer_port) in (commands(bin_dir, kinds, folder) if bin_dir else {}).items():
             environment = {"PEER_KIND": name, "PEER_MODEL": str(folder / name), "PEER_SERVER": server}
             others[server] = stack.enter_context(running(command, peer_port, body, environment))
             others[server].connect().close()
         for _ in range(ROUNDS):
-            mine = ours.cpu_per_request(OURS)
-            yield None, mine
+            mine = {name: ours.cpu_per_request(OURS)}
+            if whole:
+                mine[f"{name}_whole"] = whole.cpu_per_request(OURS)
+            for row, value in mine.items():
+                yield row, None, value, 0
             for server, target in others.items():
-                yield server, (mine, target.cpu_per_request(THEIRS))
+                theirs = target.cpu_per_request(THEIRS)
+                for row, value in mine.items():
+                    yield row, server, value, theirs
         print(f"bench predict_{name}_start_ms {start_ms:.0f} ms note=from start to the first answer, library's loading included")
         print(f"bench predict_{name}_rss {rss_mb(ours.process.pid):.1f} MB note=resident, idle after the rounds")
 
 
 TARGETS = {"fastapi": 6, "flask": 8, "http.server": 3.5}
+NOTES = {"": "CPU of hodei-serve for one row of 30 in JSON",
+         "xgb_whole": "CPU of hodeid and hodei-serve for one row of 30 in JSON: authenticated, limited, counted, passed on"}
 
 
 def main():
@@ -238,13 +285,13 @@ def main():
         for name, kinds in (("xgb", TARGETS), ("logreg", ["fastapi", "flask"]), ("forest", ["fastapi", "flask"]), ("keras", ["fastapi"])):
             if name == "keras" and not (folder / "keras" / "saved_model.pb").exists():
                 continue
-            for server, value in compare(name, folder, runtime, bin_dir, kinds):
+            for row, server, mine, theirs in compare(name, folder, runtime, bin_dir, kinds):
                 if server is None:
                     limit = " max=35" if name == "xgb" else ""
-                    print(f"bench predict_{name} {value:.2f} us{limit} note=CPU of hodei-serve for one row of 30 in JSON")
+                    print(f"bench predict_{row} {mine:.2f} us{limit} note={NOTES.get(row, NOTES[''])}")
                 else:
                     ratio = f" max_ratio={1 / TARGETS[server]:.4f}" if name != "keras" else ""
-                    print(f"bench predict_{name}_vs_{server} {value[0]:.2f} us peer={server}:{value[1]:.2f}{ratio}")
+                    print(f"bench predict_{row}_vs_{server} {mine:.2f} us peer={server}:{theirs:.2f}{ratio}")
             sys.stdout.flush()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
