@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "engine/model.h"
+#include "serve/number_row.h"
 #include "serve/request_body.h"
 
 namespace hodei::serve {
@@ -169,7 +170,10 @@ Status InputBuilder::AddReals(ondemand::array array, size_t depth) {
   for (auto element : array) {
     ++size;
     double number = 0;
-    if (element.get_double().get(number) == simdjson::SUCCESS) {
+    // Our own reader: simdjson 3.0's get_double() takes numbers of more than 19 digits for others.
+    std::string_view token;
+    if (element.raw_json_token().get(token) == simdjson::SUCCESS &&
+        ReadWholeNumber(token, &number)) {
       run[held++] = static_cast<T>(number);
       if (held == kRun) append();
       continue;
@@ -219,9 +223,10 @@ Status InputBuilder::AppendReal(double number) {
 
 Status InputBuilder::AddNumber(ondemand::value value) {
   double number = 0;
-  const simdjson::error_code error = value.get_double().get(number);
-  if (error == simdjson::SUCCESS) return AppendReal(number);
-  if (error == simdjson::NUMBER_ERROR) return NotJson(error);
+  if (ReadWholeNumber(value.raw_json_token(), &number)) return AppendReal(number);
+  ondemand::json_type type{};
+  if (simdjson::error_code error = value.type().get(type)) return NotJson(error);
+  if (type == ondemand::json_type::number) return NotJson(simdjson::NUMBER_ERROR);
   std::string_view word;
   if (value.get_string().get(word) == simdjson::SUCCESS) {
     if (RealFromWord(word, &number)) return AppendReal(number);
@@ -253,7 +258,7 @@ Status InputBuilder::AddInteger(ondemand::value value) {
     large = static_cast<uint64_t>(integer);
   } else if (value.get_uint64().get(large) == simdjson::SUCCESS) {
     integer = std::numeric_limits<int64_t>::max();
-  } else if (value.get_double().get(real) == simdjson::SUCCESS && real == std::floor(real) &&
+  } else if (ReadWholeNumber(value.raw_json_token(), &real) && real == std::floor(real) &&
              std::abs(real) < 9e15) {
     integer = static_cast<int64_t>(real);
     large = static_cast<uint64_t>(integer);

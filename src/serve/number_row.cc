@@ -16,6 +16,7 @@ constexpr int kPowerMax = 22;
 constexpr uint64_t kExactMax = uint64_t{1} << 53;
 constexpr int kMantissaDigitsMax = 19;  // any such number fits 64 bits
 constexpr int kExponentDigitsMax = 4;
+constexpr int64_t kFarAway = 10'000;
 
 const char* SkipBlanks(const char* at, const char* end) {
   while (at != end && (*at == ' ' || *at == '\t' || *at == '\r')) ++at;
@@ -72,6 +73,16 @@ const char* FractionDigits(const char* at, const char* end, uint64_t* mantissa) 
   return more == 8 ? Digits(at, end, mantissa) : at;
 }
 
+// A number whose grammar was looked at. `magnitude` says which way it is out of a double's range,
+// if it is: too small a number is zero.
+const char* ReadSlowly(const char* begin, const char* end, int64_t magnitude, double* value) {
+  const std::from_chars_result read = std::from_chars(begin, end, *value);
+  if (read.ec == std::errc()) return read.ptr == end ? end : nullptr;
+  if (magnitude >= 0) return nullptr;
+  *value = *begin == '-' ? -0.0 : 0.0;
+  return end;
+}
+
 // One number in JSON's grammar; null when there is none or it is out of range.
 const char* ReadNumber(const char* begin, const char* end, double* value) {
   const char* at = begin;
@@ -94,10 +105,14 @@ const char* ReadNumber(const char* begin, const char* end, double* value) {
     ++at;
     const bool down = at != end && *at == '-';
     if (at != end && (*at == '-' || *at == '+')) ++at;
-    uint64_t power = 0;
     const char* first = at;
+    uint64_t power = 0;
     at = Digits(at, end, &power);
-    if (at == first || at - first > kExponentDigitsMax) return nullptr;
+    if (at == first) return nullptr;
+    if (at - first > kExponentDigitsMax) {
+      if (at > end) return nullptr;
+      return ReadSlowly(begin, at, down ? -kFarAway : kFarAway, value);
+    }
     exponent += down ? -static_cast<int>(power) : static_cast<int>(power);
   }
   if (at > end) return nullptr;  // what follows the text looked like more of the number
@@ -108,11 +123,19 @@ const char* ReadNumber(const char* begin, const char* end, double* value) {
     *value = negative ? -exact : exact;
     return at;
   }
-  const std::from_chars_result read = std::from_chars(begin, at, *value);
-  return read.ec == std::errc() && read.ptr == at ? at : nullptr;
+  return ReadSlowly(begin, at, static_cast<int64_t>(digits) + exponent, value);
 }
 
 }  // namespace
+
+bool ReadWholeNumber(std::string_view text, double* value) {
+  const char* const end = text.data() + text.size();
+  const char* at = ReadNumber(text.data(), end, value);
+  while (at != nullptr && at != end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+    ++at;
+  }
+  return at == end;
+}
 
 template <typename T>
 bool ReadNumberRow(std::string_view text, size_t columns, T* out) {
