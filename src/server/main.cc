@@ -104,8 +104,12 @@ int Main(int argc, char** argv) {
     return 0;
   }
   if (options->doctor) return RunDoctor();
-  if (options->check) return RunCheck(options->data_dir);
-  if (!options->backup_to.empty()) return RunBackup(options->data_dir, options->backup_to);
+  if (options->check || !options->backup_to.empty()) {
+    const Result<Config> config = LoadConfig(options->config_file);
+    if (!config.ok()) return Fail(config.status());
+    return options->check ? RunCheck(options->data_dir, *config)
+                          : RunBackup(options->data_dir, options->backup_to, *config);
+  }
   if (!options->restore_from.empty()) return RunRestore(options->restore_from, options->data_dir);
   return Run(*options);
 }

@@ -22,6 +22,7 @@
 #include "server/application.h"
 #include "server/job_sockets.h"
 #include "server/job_trust.h"
+#include "server/object_bytes.h"
 #include "server/serving.h"
 #include "server/surfaces.h"
 #include "server/training.h"
@@ -61,7 +62,7 @@ class RealServer : public Server {
 
  private:
   Result<net::Certificates> Certificates(const Config& config) const;
-  Status OpenStores(const Options& options);
+  Status OpenStores(const Options& options, const Config& config);
   Status Listen(const Options& options, const Config& config);
   Result<std::string> KeptKey(const std::string& name) const;
   Status OpenPageTokens();
@@ -102,7 +103,7 @@ class RealServer : public Server {
   std::future<void> owner_key_;
 };
 
-Status RealServer::OpenStores(const Options& options) {
+Status RealServer::OpenStores(const Options& options, const Config& config) {
   if (options.ephemeral) {
     SkipDiskSyncs();
     data_.temporary = std::make_unique<TemporaryDirectory>();
@@ -122,8 +123,11 @@ Status RealServer::OpenStores(const Options& options) {
                      spdlog::error("{}", status.message());
                      health_.Degrade(status);
                    }}));
-    ASSIGN_OR_RETURN(objects_, store::OpenLocalObjectStore(
-                                   {.directory = data_.path + "/objects", .clock = &clock_}));
+    ASSIGN_OR_RETURN(const std::optional<store::RemoteOptions> remote, ReadRemoteOptions(config));
+    const std::string folder = data_.path + "/objects";
+    ASSIGN_OR_RETURN(objects_,
+                     remote ? store::OpenRemoteObjectStore(folder, &clock_, *remote)
+                            : store::OpenLocalObjectStore({.directory = folder, .clock = &clock_}));
   }
   object_reconciler_ = std::make_unique<objects::ObjectReconciler>(objects_.get(), &clock_);
   ASSIGN_OR_RETURN(logs_, store::LogStore::Open(data_.path + "/logs", clock_));
@@ -233,7 +237,7 @@ Status RealServer::WriteServerFile(const Options& options) const {
 }
 
 Status RealServer::Init(const Options& options, const Config& config) {
-  RETURN_IF_ERROR(OpenStores(options));
+  RETURN_IF_ERROR(OpenStores(options, config));
   const auto mode = options.auth_none ? access::AuthMode::kNone : access::AuthMode::kCredentials;
   RETURN_IF_ERROR(OpenJobNames());
   authenticator_ = access::MakeAuthenticator(mode, meta_.get(), &clock_, job_tokens_.get());

@@ -27,6 +27,9 @@ Result<std::string> ReadAt(const store::OpenedObject& opened, uint64_t offset, s
   const auto& slice = std::get<store::FileSlice>(opened.content);
   if (offset >= slice.length) return std::string();
   std::string bytes(std::min<uint64_t>(size, slice.length - offset), '\0');
+  if (slice.filler != nullptr) {
+    RETURN_IF_ERROR(slice.filler->Fill(slice.offset + offset, bytes.size()));
+  }
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = pread(slice.fd.get(), bytes.data() + done, bytes.size() - done,

@@ -26,7 +26,7 @@ store::GenerationName NameOf(const models::SourceFile& file) {
 // True when the whole file could be linked: it is the object's only content, on the same disk.
 bool Link(const store::FileSlice& slice, const std::string& path) {
   struct stat st {};
-  if (slice.offset != 0 || fstat(slice.fd.get(), &st) != 0 ||
+  if (slice.filler != nullptr || slice.offset != 0 || fstat(slice.fd.get(), &st) != 0 ||
       static_cast<uint64_t>(st.st_size) != slice.length) {
     return false;
   }

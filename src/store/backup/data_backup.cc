@@ -68,7 +68,8 @@ Status SyncFileAt(const std::string& path) {
   return fsync(fd.get()) == 0 ? OkStatus() : ErrnoStatus(errno, "fsync " + path);
 }
 
-Status FillBackup(const std::string& data, const std::string& target, BackupReport* report) {
+Status FillBackup(const std::string& data, const std::string& target, const FolderOptions& options,
+                  BackupReport* report) {
   const std::string objects = data + "/objects";
   // From here on nothing that the snapshot refers to is removed.
   ASSIGN_OR_RETURN(const UniqueFd pause, PauseRemovals(objects));
@@ -80,8 +81,8 @@ Status FillBackup(const std::string& data, const std::string& target, BackupRepo
   RETURN_IF_ERROR(MakeDirectories(target + "/objects"));
   RETURN_IF_ERROR(snapshot->CopyTo(0, target + "/meta.db"));
   RETURN_IF_ERROR(snapshot->CopyTo(1, target + "/objects/objects.db"));
-  ASSIGN_OR_RETURN(const ContentCopy copied,
-                   CopyContents(target + "/objects/objects.db", objects, target + "/objects"));
+  ASSIGN_OR_RETURN(const ContentCopy copied, CopyContents(target + "/objects/objects.db", objects,
+                                                          target + "/objects", options));
   report->contents = copied.files;
   report->linked = copied.linked;
   for (const std::string_view name : kKept) {
@@ -121,17 +122,21 @@ Status CheckIsData(const std::string& data) {
 
 }  // namespace
 
-Result<BackupReport> CreateBackup(const std::string& data, const std::string& to) {
+Result<BackupReport> CreateBackup(const std::string& data, const std::string& to,
+                                  const FolderOptions& options) {
   RETURN_IF_ERROR(CheckIsData(data));
   if (FileExists(to)) return AlreadyExists(fmt::format("'{}' is there already", to));
   BackupReport report;
-  RETURN_IF_ERROR_CTX(
-      MakeWhole(to, [&](const std::string& target) { return FillBackup(data, target, &report); }),
-      fmt::format("back up '{}'", data));
+  RETURN_IF_ERROR_CTX(MakeWhole(to,
+                                [&](const std::string& target) {
+                                  return FillBackup(data, target, options, &report);
+                                }),
+                      fmt::format("back up '{}'", data));
   return report;
 }
 
-Status RestoreBackup(const std::string& backup, const std::string& to) {
+Status RestoreBackup(const std::string& backup, const std::string& to,
+                     const ByteProgress& progress) {
   RETURN_IF_ERROR(CheckIsData(backup));
   if (FileExists(to)) {
     ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(to));
@@ -142,7 +147,8 @@ Status RestoreBackup(const std::string& backup, const std::string& to) {
   }
   RETURN_IF_ERROR(MakeWhole(to, [&](const std::string& target) -> Status {
     RETURN_IF_ERROR(CopyTree(backup, target));
-    ASSIGN_OR_RETURN(const FsckReport report, CheckData(target));
+    ASSIGN_OR_RETURN(const FsckReport report,
+                     CheckData(target, {.remote = std::nullopt, .progress = progress}));
     if (report.problems.empty()) return OkStatus();
     return DataLoss(fmt::format("the backup '{}' is damaged: {} problems, the first: {}", backup,
                                 report.problems.size(), report.problems.front()));
@@ -150,11 +156,11 @@ Status RestoreBackup(const std::string& backup, const std::string& to) {
   return OkStatus();
 }
 
-Result<FsckReport> CheckData(const std::string& data) {
+Result<FsckReport> CheckData(const std::string& data, const FolderOptions& options) {
   RETURN_IF_ERROR(CheckIsData(data));
   RETURN_IF_ERROR(CheckDatabase(data + "/meta.db"));
   RETURN_IF_ERROR(CheckDatabase(data + "/objects/objects.db"));
-  return FsckLocalObjectStore(data + "/objects");
+  return FsckObjectStoreFolder(data + "/objects", options);
 }
 
 }  // namespace hodei::store

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "store/meta/disk_reserve.h"
+#include "store/sqlite/disk_reserve.h"
 #include "store/meta/meta_store.h"
 #include "store/meta/recent_records.h"
 #include "store/meta/sqlite_meta_store.h"

@@ -81,7 +81,14 @@ const std::string& ContentBuilder::FinishMd5() {
   return md5_;
 }
 
-Status ContentBuilder::Sync() { return tools_.contents->SyncFile(id_, fd_.get()); }
+Status ContentBuilder::Sync() {
+  return tools_.contents->FinishFile(id_, fd_.get(), facts_.size_bytes);
+}
+
+void ContentBuilder::Keep() {
+  kept_ = true;
+  if (fd_) tools_.contents->KeepFile(id_, facts_.size_bytes);
+}
 
 Result<int64_t> ContentBuilder::Store(Index& index, const std::string& digest) {
   ContentRow row{id_, facts_.size_bytes, facts_.crc32c, 0, 0, 1, digest};

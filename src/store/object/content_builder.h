@@ -64,7 +64,7 @@ class ContentBuilder : public NewContent {
   bool large() const override { return static_cast<bool>(fd_); }
   Status Sync() override;
   Result<int64_t> Store(Index& index, const std::string& digest) override;
-  void Keep() override { kept_ = true; }
+  void Keep() override;
 
  private:
   Status Spill();

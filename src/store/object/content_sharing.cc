@@ -26,6 +26,11 @@ void RecentlyChecked::Add(int64_t content_id) {
   seen_[content_id] = clock_.Monotonic();
 }
 
+void RecentlyChecked::Remove(int64_t content_id) {
+  std::lock_guard lock(mutex_);
+  seen_.erase(content_id);
+}
+
 bool RecentlyChecked::Contains(int64_t content_id) const {
   std::lock_guard lock(mutex_);
   const auto it = seen_.find(content_id);
@@ -70,6 +75,13 @@ Result<int64_t> IndexedStore::PlaceContent(Index& index, ContentSharing* sharing
 
 void IndexedStore::CheckTwin(ContentSharing* sharing) {
   const ContentRow twin = *std::exchange(sharing->candidate, std::nullopt);
+  if (twin.segment == 0) {
+    const Result<bool> vouched = contents_.Vouches(twin);
+    if (vouched.ok() && *vouched) {
+      sharing->checked = twin;
+      return;
+    }
+  }
   ContentDigest digest(tools_.digest_key);
   const Status read = ReadContent(twin, [&](std::string_view piece) {
     digest.Update(piece);

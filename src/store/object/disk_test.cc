@@ -214,5 +214,53 @@ TEST_F(OwnDisk, AFullDiskRefusesAndRecoversByItself) {
   EXPECT_EQ(code, 0) << problem;
 }
 
+TEST_F(OwnDisk, ObjectsAreDeletedFromAFullDisk) {
+  Make(40);
+  if (IsSkipped()) return;
+  std::string problem;
+  const int code = OnDisk(
+      [&](int out) {
+        const auto fail = [&](const std::string& text) {
+          (void)!write(out, text.data(), text.size());
+          return 1;
+        };
+        Result<std::unique_ptr<ObjectStore>> store = Open();
+        if (!store.ok()) return fail(std::string(store.status().message()));
+        MakeBucket(store->get());
+        int stored = 0;
+        // All different: the same bytes are stored once.
+        const auto bytes = [](int n) { return fmt::format("{:>200000}", n); };
+        while (Put(store->get(), fmt::format("o{}", stored), bytes(stored)).ok()) {
+          ++stored;
+        }
+        // To the last byte, by somebody else.
+        const int filler =
+            open((Mount() + "/filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        for (const size_t piece : {size_t{1} << 16, size_t{512}}) {
+          const std::string zeros(piece, 'z');
+          while (write(filler, zeros.data(), zeros.size()) > 0) {
+          }
+        }
+        close(filler);
+        const Status refused = Put(store->get(), "more", "x").status();
+        if (refused.code() != Code::kResourceExhausted)
+          return fail("not full: " + refused.message());
+        for (int i = 0; i < stored / 2; ++i) {
+          const Status removed =
+              (*store)->DeleteObject("bucket", fmt::format("o{}", i), std::nullopt, {});
+          if (!removed.ok()) return fail(fmt::format("delete {}: {}", i, removed.message()));
+        }
+        const Status again = Put(store->get(), "after", "there is room again").status();
+        if (!again.ok()) return fail(again.message());
+        const Result<FsckReport> report = (*store)->Fsck();
+        if (!report.ok()) return fail(report.status().message());
+        if (!report->problems.empty()) return fail(report->problems.front());
+        return stored > 20 ? 0 : fail("nothing was stored");
+      },
+      &problem);
+  if (code == kSkipped) GTEST_SKIP() << "no loop mounts here";
+  EXPECT_EQ(code, 0) << problem;
+}
+
 }  // namespace
 }  // namespace hodei::store

@@ -16,21 +16,13 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "store/object/removal_gate.h"
 #include "sys/file.h"
 
 namespace hodei::store {
 namespace {
 
 constexpr int kFolders = 256;
-
-// The number a file name stands for, or -1 for a name that is not ours.
-int64_t ParseId(std::string_view name) {
-  if (name.size() != 16) return -1;
-  uint64_t id = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
-  if (error != std::errc() || end != name.data() + name.size()) return -1;
-  return id > INT64_MAX ? -1 : static_cast<int64_t>(id);
-}
 
 Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
   while (!bytes.empty()) {
@@ -43,11 +35,10 @@ Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
   return OkStatus();
 }
 
-// Removes files, but not while another program wants all to stay: it holds the lock then. What
-// stays behind when this process ends is found and removed at the next start.
+// What stays behind when this process ends is found and removed at the next start.
 class Removals {
  public:
-  explicit Removals(std::string lock_path) : lock_path_(std::move(lock_path)) {}
+  explicit Removals(const std::string& directory) : gate_(directory) {}
 
   void Remove(std::string path) {
     std::lock_guard lock(mutex_);
@@ -61,27 +52,14 @@ class Removals {
 
  private:
   void RemoveWaiting() {
-    if (!fd_) {
-      Result<UniqueFd> opened = OpenFile(lock_path_, O_RDWR | O_CREAT);
-      if (!opened.ok()) return;
-      fd_ = *std::move(opened);
-    }
-    if (!SetLock(F_RDLCK)) return;
-    for (const std::string& path : waiting_) unlink(path.c_str());
-    waiting_.clear();
-    (void)SetLock(F_UNLCK);
+    gate_.Pass([this] {
+      for (const std::string& path : waiting_) unlink(path.c_str());
+      waiting_.clear();
+    });
   }
 
-  bool SetLock(int16_t type) const {
-    struct flock whole {};
-    whole.l_type = type;
-    whole.l_whence = SEEK_SET;
-    return fcntl(fd_.get(), F_OFD_SETLK, &whole) == 0;
-  }
-
-  const std::string lock_path_;
   std::mutex mutex_;
-  UniqueFd fd_;                       // guarded by mutex_
+  RemovalGate gate_;                  // guarded by mutex_
   std::vector<std::string> waiting_;  // guarded by mutex_
 };
 
@@ -124,7 +102,7 @@ class FileContents : public ContentStore {
   FileContents(std::string directory, uint64_t segment_bytes, int64_t next_segment)
       : directory_(std::move(directory)),
         segment_bytes_(segment_bytes),
-        removals_(directory_ + kRemovalLockName),
+        removals_(directory_),
         next_segment_(next_segment) {}
 
   Result<UniqueFd> CreateFile(int64_t id) override {
@@ -188,8 +166,9 @@ class FileContents : public ContentStore {
   // The bytes stay until their segment is empty or compacted.
   void ReleaseSmall(const ContentRow&) override {}
 
-  Result<UniqueFd> OpenLarge(const ContentRow& row) override {
-    return OpenFile(FilePath(row.id), O_RDONLY);
+  Result<LargeContent> OpenLarge(const ContentRow& row) override {
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(FilePath(row.id), O_RDONLY));
+    return LargeContent{std::move(fd), nullptr};
   }
 
   Result<std::string> ReadSmall(const ContentRow& row) override {
@@ -226,25 +205,13 @@ class FileContents : public ContentStore {
     return static_cast<uint64_t>(facts.st_size);
   }
 
-  Result<std::vector<int64_t>> ListFiles() override {
-    std::vector<int64_t> ids;
-    for (int folder = 0; folder < kFolders; ++folder) {
-      const Result<std::vector<std::string>> names = ListDirectory(FolderPath(folder));
-      if (names.status().code() == Code::kNotFound) continue;  // made when first needed
-      RETURN_IF_ERROR(names.status());
-      for (const std::string& name : *names) {
-        if (const int64_t id = ParseId(name); id >= 0) ids.push_back(id);
-      }
-    }
-    std::sort(ids.begin(), ids.end());
-    return ids;
-  }
+  Result<std::vector<int64_t>> ListFiles() override { return ListContentFiles(directory_); }
 
   Result<std::vector<int64_t>> ListSegments() override {
     std::vector<int64_t> ids;
     ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(directory_ + "/segments"));
     for (const std::string& name : names) {
-      if (const int64_t id = ParseId(name); id >= 0) ids.push_back(id);
+      if (const int64_t id = ParseContentName(name); id >= 0) ids.push_back(id);
     }
     std::sort(ids.begin(), ids.end());
     return ids;
@@ -297,6 +264,29 @@ class FileContents : public ContentStore {
 
 std::string ContentFileName(int64_t id) {
   return fmt::format("/content/{:02x}/{:016x}", id & 0xff, id);
+}
+
+int64_t ParseContentName(std::string_view name) {
+  if (name.size() != 16) return -1;
+  uint64_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
+  if (error != std::errc() || end != name.data() + name.size()) return -1;
+  return id > INT64_MAX ? -1 : static_cast<int64_t>(id);
+}
+
+Result<std::vector<int64_t>> ListContentFiles(const std::string& directory) {
+  std::vector<int64_t> ids;
+  for (int folder = 0; folder < kFolders; ++folder) {
+    const Result<std::vector<std::string>> names =
+        ListDirectory(fmt::format("{}/content/{:02x}", directory, folder));
+    if (names.status().code() == Code::kNotFound) continue;  // made when first needed
+    RETURN_IF_ERROR(names.status());
+    for (const std::string& name : *names) {
+      if (const int64_t id = ParseContentName(name); id >= 0) ids.push_back(id);
+    }
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 std::string SegmentFileName(int64_t segment) { return fmt::format("/segments/{:016x}", segment); }

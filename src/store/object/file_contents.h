@@ -6,6 +6,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "store/object/content_store.h"
@@ -15,6 +17,10 @@ namespace hodei::store {
 // Below the store's folder, with a leading slash.
 std::string ContentFileName(int64_t id);
 std::string SegmentFileName(int64_t segment);
+// The id of which `name` is the last part of ContentFileName(), or -1.
+int64_t ParseContentName(std::string_view name);
+// Ids of all content files below the store's folder, sorted.
+Result<std::vector<int64_t>> ListContentFiles(const std::string& directory);
 // Who has an exclusive lock on this file keeps the store from removing contents.
 inline constexpr const char* kRemovalLockName = "/removal.lock";
 

@@ -53,6 +53,7 @@ Status IndexedStore::TakeFsckSnapshot(FsckSnapshot* snapshot, FsckReport* report
 Status IndexedStore::CheckContent(const ContentRow& row) {
   ContentDigest digest(tools_.digest_key);
   const bool check_digest = !row.digest.empty();
+  if (row.segment == 0) contents_.DropCopy(row.id);
   RETURN_IF_ERROR(ReadContent(row, [&](std::string_view piece) {
     if (check_digest) digest.Update(piece);
     return OkStatus();
@@ -61,7 +62,10 @@ Status IndexedStore::CheckContent(const ContentRow& row) {
   return OkStatus();
 }
 
-Status IndexedStore::CheckContents(FsckSnapshot* snapshot, FsckReport* report) {
+Status IndexedStore::CheckContents(FsckSnapshot* snapshot, const ByteProgress& progress,
+                                   FsckReport* report) {
+  uint64_t total = 0;
+  for (const ContentRow& row : snapshot->contents) total += row.size_bytes;
   for (const ContentRow& row : snapshot->contents) {
     ++report->contents;
     report->bytes += row.size_bytes;
@@ -72,6 +76,7 @@ Status IndexedStore::CheckContents(FsckSnapshot* snapshot, FsckReport* report) {
                                      row.references, counted));
     }
     const Status bytes = CheckContent(row);
+    if (progress) progress(report->bytes, total);
     if (bytes.ok()) continue;
     // Gone or moved since the snapshot is not a fault.
     bool still_there = false;
@@ -142,6 +147,7 @@ Status IndexedStore::CheckOrphans(const FsckSnapshot& snapshot, const std::vecto
     if (row.segment == 0) known.insert(row.id);
   }
   for (const UploadRow& row : snapshot.uploads) known.insert(row.content_id);
+  std::vector<int64_t> orphans;
   for (const int64_t id : files) {
     if (known.contains(id) || ids_.InProgress(id)) continue;
     bool referred = false;  // since the snapshot
@@ -150,19 +156,23 @@ Status IndexedStore::CheckOrphans(const FsckSnapshot& snapshot, const std::vecto
       referred = now.has_value();
       return OkStatus();
     }));
-    const Result<std::vector<int64_t>> again = contents_.ListFiles();
-    const bool exists = again.ok() && std::binary_search(again->begin(), again->end(), id);
-    if (!referred && exists) AddProblem(report, fmt::format("content file {} is an orphan", id));
+    if (!referred) orphans.push_back(id);
+  }
+  if (orphans.empty()) return OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<int64_t> again, contents_.ListFiles());
+  for (const int64_t id : orphans) {
+    if (!std::binary_search(again.begin(), again.end(), id)) continue;
+    AddProblem(report, fmt::format("content file {} is an orphan", id));
   }
   return OkStatus();
 }
 
-Result<FsckReport> IndexedStore::Fsck() {
+Result<FsckReport> IndexedStore::Fsck(const ByteProgress& progress) {
   FsckReport report;
   FsckSnapshot snapshot;
   RETURN_IF_ERROR(TakeFsckSnapshot(&snapshot, &report));
   ASSIGN_OR_RETURN(const std::vector<int64_t> files, contents_.ListFiles());
-  RETURN_IF_ERROR(CheckContents(&snapshot, &report));
+  RETURN_IF_ERROR(CheckContents(&snapshot, progress, &report));
   RETURN_IF_ERROR(CheckSegments(snapshot, &report));
   RETURN_IF_ERROR(CheckUploads(snapshot, &report));
   if (parts_.check_orphans) RETURN_IF_ERROR(CheckOrphans(snapshot, files, &report));

@@ -63,14 +63,17 @@ Result<std::vector<Object>> IndexedStore::HoldGenerations(
 }
 
 Status IndexedStore::ReleaseGenerations(std::string_view holder) {
-  return Change([&](Index& index, Freed* freed) -> Status {
-    ASSIGN_OR_RETURN(const std::vector<HoldRow> rows, index.HoldsOf(holder, kHeldGenerationLimit));
-    for (const HoldRow& row : rows) {
-      RETURN_IF_ERROR(index.RemoveHold(holder, row.object));
-      RETURN_IF_ERROR(Unreference(index, row.content_id, freed));
-    }
-    return OkStatus();
-  });
+  return Change(
+      [&](Index& index, Freed* freed) -> Status {
+        ASSIGN_OR_RETURN(const std::vector<HoldRow> rows,
+                         index.HoldsOf(holder, kHeldGenerationLimit));
+        for (const HoldRow& row : rows) {
+          RETURN_IF_ERROR(index.RemoveHold(holder, row.object));
+          RETURN_IF_ERROR(Unreference(index, row.content_id, freed));
+        }
+        return OkStatus();
+      },
+      WriteKind::kFrees);
 }
 
 Result<std::vector<Object>> IndexedStore::ListHeld(std::string_view holder) {

@@ -234,6 +234,10 @@ class Index {
   RowObserver* observer_ = nullptr;
 };
 
+// What a write does to the need for disk space: kFrees only removes rows, or moves them to where
+// they are kept for a while.
+enum class WriteKind { kAny, kFrees };
+
 // The transactions. Thread-safe.
 class IndexDatabase {
  public:
@@ -243,7 +247,9 @@ class IndexDatabase {
   // Runs `write` alone, in order; when this returns OK its rows are durable. An error of `write`
   // undoes it. Writes that wait together are committed together, after one call of the
   // `before_commit` that the database was made with.
-  virtual Status Write(const std::function<Status(Index&)>& write) = 0;
+  // RESOURCE_EXHAUSTED on a full disk, for kFrees writes only when not even its reserve is left.
+  virtual Status Write(const std::function<Status(Index&)>& write,
+                       WriteKind kind = WriteKind::kAny) = 0;
 };
 
 }  // namespace hodei::store

@@ -81,12 +81,14 @@ IndexedStore::~IndexedStore() {
   database_.reset();
 }
 
-Status IndexedStore::Change(const std::function<Status(Index&, Freed*)>& change) {
+Status IndexedStore::Change(const std::function<Status(Index&, Freed*)>& change, WriteKind kind) {
   Freed freed;
-  RETURN_IF_ERROR(database_->Write([&](Index& index) {
-    freed = {};
-    return change(index, &freed);
-  }));
+  RETURN_IF_ERROR(database_->Write(
+      [&](Index& index) {
+        freed = {};
+        return change(index, &freed);
+      },
+      kind));
   Remove(freed);
   return OkStatus();
 }
@@ -213,15 +215,17 @@ Result<Bucket> IndexedStore::UpdateBucket(std::string_view name, const Precondit
 }
 
 Status IndexedStore::DeleteBucket(std::string_view name, const Preconditions& preconditions) {
-  return Change([&](Index& index, Freed*) -> Status {
-    ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, name));
-    RETURN_IF_ERROR(CheckPreconditions(preconditions, row.bucket, AccessKind::kWrite));
-    ASSIGN_OR_RETURN(const bool full, index.BucketHasObjects(row.id));
-    if (full) {
-      return Aborted("The bucket you tried to delete is not empty.").WithReason("conflict");
-    }
-    return index.RemoveBucket(row.id);
-  });
+  return Change(
+      [&](Index& index, Freed*) -> Status {
+        ASSIGN_OR_RETURN(const BucketRow row, FindBucket(index, name));
+        RETURN_IF_ERROR(CheckPreconditions(preconditions, row.bucket, AccessKind::kWrite));
+        ASSIGN_OR_RETURN(const bool full, index.BucketHasObjects(row.id));
+        if (full) {
+          return Aborted("The bucket you tried to delete is not empty.").WithReason("conflict");
+        }
+        return index.RemoveBucket(row.id);
+      },
+      WriteKind::kFrees);
 }
 
 }  // namespace hodei::store

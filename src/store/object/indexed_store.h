@@ -105,13 +105,14 @@ class IndexedStore : public ObjectStore {
   Status CopyHeldToFile(std::string_view holder, const GenerationName& generation,
                         const std::string& host_path) override;
   Result<bool> Sweep() override;
-  Result<FsckReport> Fsck() override;
+  Result<FsckReport> Fsck(const ByteProgress& progress) override;
 
  private:
   friend class IndexedWriter;
 
   // One durable change; afterwards removes what it freed.
-  Status Change(const std::function<Status(Index&, Freed*)>& change);
+  Status Change(const std::function<Status(Index&, Freed*)>& change,
+                WriteKind kind = WriteKind::kAny);
   void Remove(const Freed& freed);
   Result<BucketRow> FindBucket(Index& index, std::string_view name) const;
   // The live row, or the given generation's. NOT_FOUND otherwise.
@@ -190,6 +191,7 @@ class IndexedStore : public ObjectStore {
   Result<bool> SweepUploads();
   Result<bool> SweepMultiparts();
   Result<bool> SweepSoftDeleted();
+  Result<bool> SweepUnowned();
   Status SweepSegments();
   Result<std::optional<int64_t>> FindSparseSegment();
   Result<bool> Compact();
@@ -199,7 +201,7 @@ class IndexedStore : public ObjectStore {
   struct FsckSnapshot;
   Status TakeFsckSnapshot(FsckSnapshot* snapshot, FsckReport* report);
   Status CheckContent(const ContentRow& row);
-  Status CheckContents(FsckSnapshot* snapshot, FsckReport* report);
+  Status CheckContents(FsckSnapshot* snapshot, const ByteProgress& progress, FsckReport* report);
   Status CheckSegments(const FsckSnapshot& snapshot, FsckReport* report);
   Status CheckUploads(const FsckSnapshot& snapshot, FsckReport* report);
   Status CheckOrphans(const FsckSnapshot& snapshot, const std::vector<int64_t>& files,

@@ -12,8 +12,9 @@
 #include "base/clock.h"
 #include "store/object/file_contents.h"
 #include "store/object/indexed_store.h"
-#include "store/object/sqlite.h"
+#include "store/object/remote_store.h"
 #include "store/object/sqlite_database.h"
+#include "store/sqlite/sqlite_database.h"
 #include "sys/file.h"
 #include "sys/file_lock.h"
 
@@ -59,6 +60,27 @@ class ContentCopier {
     return CopyBytes(from_ + name, to_ + name, bytes);
   }
 
+  // What lies on a server, as a file.
+  Status Fetch(ContentStore* contents, int64_t id, uint64_t bytes) {
+    const std::string name = ContentFileName(id);
+    RETURN_IF_ERROR(MakeFolderOf(name));
+    ++copied_.files;
+    const ContentRow row{id, bytes, 0, 0, 0, 0, ""};
+    ASSIGN_OR_RETURN(const LargeContent content, contents->OpenLarge(row));
+    ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(to_ + name, O_WRONLY | O_CREAT | O_EXCL));
+    std::string piece(kCopyPieceBytes, '\0');
+    for (uint64_t done = 0; done < bytes;) {
+      const size_t want = std::min<uint64_t>(piece.size(), bytes - done);
+      if (content.filler != nullptr) RETURN_IF_ERROR(content.filler->Fill(done, want));
+      const ssize_t n = pread(content.fd.get(), piece.data(), want, static_cast<off_t>(done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return ErrnoStatus(n < 0 ? errno : EIO, "read the content");
+      RETURN_IF_ERROR(WriteAll(out.get(), std::string_view(piece.data(), static_cast<size_t>(n))));
+      done += static_cast<uint64_t>(n);
+    }
+    return fsync(out.get()) == 0 ? OkStatus() : ErrnoStatus(errno, "fsync " + to_ + name);
+  }
+
   // For files that somebody still appends to.
   Status Copy(const std::string& name, uint64_t bytes) {
     RETURN_IF_ERROR(MakeFolderOf(name));
@@ -87,6 +109,57 @@ class ContentCopier {
   ContentCopy copied_;
 };
 
+// Contents on a server, for a program beside the one that has them open.
+class FetchedContents {
+ public:
+  // Null for a folder that has its contents in itself.
+  static Result<std::unique_ptr<FetchedContents>> Open(const std::string& directory,
+                                                       const FolderOptions& options) {
+    ASSIGN_OR_RETURN(const std::optional<ContentPlace> place, ReadContentPlace(directory));
+    if (!place) return std::unique_ptr<FetchedContents>();
+    if (!options.remote) return LivesElsewhere(directory, *place);
+    RemoteOptions remote = *options.remote;
+    remote.cache_bytes = kFetchedBytes;
+    auto opened = std::make_unique<FetchedContents>();
+    opened->folder_ = directory + "/cache.beside";
+    ASSIGN_OR_RETURN(opened->contents_, OpenRemoteContents(directory, opened->folder_, remote));
+    return opened;
+  }
+  ~FetchedContents() {
+    contents_.reset();
+    (void)RemoveTree(folder_);
+  }
+  ContentStore* get() const { return contents_.get(); }
+  std::unique_ptr<ContentStore> Take() { return std::move(contents_); }
+
+ private:
+  static constexpr uint64_t kFetchedBytes = 1 << 30;
+  std::string folder_;
+  std::unique_ptr<ContentStore> contents_;
+};
+
+// Contents with a file of their own: all of them by id.
+Status CopyFiles(SqliteDatabase* index, ContentStore* fetched, const ByteProgress& progress,
+                 ContentCopier* copier) {
+  ASSIGN_OR_RETURN(const int64_t total,
+                   index->QueryInt("SELECT sum(size) FROM contents WHERE segment = 0"));
+  uint64_t done = 0;
+  ASSIGN_OR_RETURN(BorrowedStatement files,
+                   index->Borrow("SELECT id, size FROM contents WHERE segment = 0 ORDER BY id"));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, files->Step());
+    if (!more) return OkStatus();
+    const auto bytes = static_cast<uint64_t>(files->ColumnInt(1));
+    if (fetched != nullptr) {
+      RETURN_IF_ERROR_CTX(copier->Fetch(fetched, files->ColumnInt(0), bytes), "fetch a content");
+    } else {
+      RETURN_IF_ERROR(copier->Keep(ContentFileName(files->ColumnInt(0))));
+    }
+    done += bytes;
+    if (progress) progress(done, static_cast<uint64_t>(total));
+  }
+}
+
 }  // namespace
 
 Result<UniqueFd> PauseRemovals(const std::string& directory) {
@@ -98,28 +171,31 @@ Result<UniqueFd> PauseRemovals(const std::string& directory) {
 }
 
 Result<ContentCopy> CopyContents(const std::string& index_path, const std::string& from,
-                                 const std::string& to) {
+                                 const std::string& to, const FolderOptions& options) {
   ContentCopier copier(from, to);
   RETURN_IF_ERROR(copier.MakeFolder("/content"));
   RETURN_IF_ERROR(copier.MakeFolder("/segments"));
-  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> index,
-                   SqliteConnection::Open(index_path, /*read_only=*/false));
-  ASSIGN_OR_RETURN(SqliteQuery files,
-                   index->Prepare("SELECT id FROM contents WHERE segment = 0 ORDER BY id"));
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, files.Step());
-    if (!more) break;
-    RETURN_IF_ERROR(copier.Keep(ContentFileName(files.Int(0))));
-  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteDatabase> index,
+                   OpenDatabase(index_path, SqliteDatabase::Mode::kWriter));
+  // The copy is one file, without a log beside it.
+  RETURN_IF_ERROR(index->Execute("PRAGMA journal_mode = DELETE"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<FetchedContents> fetched,
+                   FetchedContents::Open(from, options));
+  RETURN_IF_ERROR(CopyFiles(index.get(), fetched == nullptr ? nullptr : fetched->get(),
+                            options.progress, &copier));
   ASSIGN_OR_RETURN(const int64_t last, index->QueryInt("SELECT max(segment) FROM contents"));
-  ASSIGN_OR_RETURN(SqliteQuery segments,
-                   index->Prepare("SELECT DISTINCT segment FROM contents WHERE segment > 0 "
-                                  "ORDER BY segment"));
+  ASSIGN_OR_RETURN(BorrowedStatement segments,
+                   index->Borrow("SELECT DISTINCT segment FROM contents WHERE segment > 0 "
+                                 "ORDER BY segment"));
   while (true) {
-    ASSIGN_OR_RETURN(const bool more, segments.Step());
+    ASSIGN_OR_RETURN(const bool more, segments->Step());
     if (!more) break;
-    const std::string name = SegmentFileName(segments.Int(0));
-    if (segments.Int(0) < last) {
+    const std::string name = SegmentFileName(segments->ColumnInt(0));
+    if (fetched != nullptr) {  // only empty contents are in one there
+      ASSIGN_OR_RETURN(const UniqueFd empty, OpenFile(to + name, O_WRONLY | O_CREAT));
+      continue;
+    }
+    if (segments->ColumnInt(0) < last) {
       RETURN_IF_ERROR(copier.Keep(name));
       continue;
     }
@@ -127,19 +203,20 @@ Result<ContentCopy> CopyContents(const std::string& index_path, const std::strin
     ASSIGN_OR_RETURN(const uint64_t bytes, SizeOf(from + name));
     RETURN_IF_ERROR(copier.Copy(name, bytes));
   }
-  ASSIGN_OR_RETURN(SqliteQuery uploads, index->Prepare("SELECT content, stored FROM uploads "
-                                                       "WHERE state = 0 AND stored > 0"));
+  ASSIGN_OR_RETURN(BorrowedStatement uploads, index->Borrow("SELECT content, stored FROM uploads "
+                                                            "WHERE state = 0 AND stored > 0"));
   while (true) {
-    ASSIGN_OR_RETURN(const bool more, uploads.Step());
+    ASSIGN_OR_RETURN(const bool more, uploads->Step());
     if (!more) break;
-    RETURN_IF_ERROR(
-        copier.Copy(ContentFileName(uploads.Int(0)), static_cast<uint64_t>(uploads.Int(1))));
+    RETURN_IF_ERROR(copier.Copy(ContentFileName(uploads->ColumnInt(0)),
+                                static_cast<uint64_t>(uploads->ColumnInt(1))));
   }
   RETURN_IF_ERROR(copier.Sync());
   return copier.copied();
 }
 
-Result<FsckReport> FsckLocalObjectStore(const std::string& directory) {
+Result<FsckReport> FsckObjectStoreFolder(const std::string& directory,
+                                         const FolderOptions& options) {
   ASSIGN_OR_RETURN(const UniqueFd pause, PauseRemovals(directory));
   // While a server has the folder, files that no row refers to may be on their way in.
   ASSIGN_OR_RETURN(UniqueFd lock, OpenFile(directory + "/lock", O_RDWR | O_CREAT));
@@ -147,14 +224,20 @@ Result<FsckReport> FsckLocalObjectStore(const std::string& directory) {
   if (!alone.ok() && alone.code() != Code::kUnavailable) return alone;
   IndexedStore::Parts parts;
   ASSIGN_OR_RETURN(parts.database, OpenReadOnlySqliteDatabase(directory + "/objects.db"));
-  ASSIGN_OR_RETURN(parts.contents, OpenFileContents(directory, 0, 1));
+  ASSIGN_OR_RETURN(const std::unique_ptr<FetchedContents> fetched,
+                   FetchedContents::Open(directory, options));
+  if (fetched != nullptr) {
+    parts.contents = fetched->Take();
+  } else {
+    ASSIGN_OR_RETURN(parts.contents, OpenFileContents(directory, 0, 1));
+  }
   RETURN_IF_ERROR(parts.database->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(parts.digest_key, index.ContentKey());
     return OkStatus();
   }));
   parts.clock = &SystemClock();
   parts.check_orphans = alone.ok();
-  return IndexedStore(std::move(parts)).Fsck();
+  return IndexedStore(std::move(parts)).Fsck(options.progress);
 }
 
 }  // namespace hodei::store

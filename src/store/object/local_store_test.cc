@@ -13,7 +13,7 @@
 #include "base/failpoint.h"
 #include "base/testing/status_matchers.h"
 #include "store/object/object_store.h"
-#include "store/object/sqlite.h"
+#include "store/object/sqlite_database.h"
 #include "store/object/testing/object_store_conformance.h"
 #include "sys/file.h"
 
@@ -213,9 +213,10 @@ TEST_F(LocalStore, DamagedIndexesAreRefusedWithAWayOut) {
   store_.reset();
   const std::string index = Folder() + "/objects.db";
   {
-    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<SqliteConnection> connection,
-                         SqliteConnection::Open(index, false));
-    ASSERT_THAT(connection->Execute("PRAGMA user_version = 99"), IsOk());
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<SqliteDatabase> connection,
+                         OpenDatabase(index, SqliteDatabase::Mode::kMaker));
+    ASSERT_THAT(connection->Execute("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)"),
+                IsOk());
   }
   EXPECT_THAT(Open(), StatusIs(Code::kFailedPrecondition, HasSubstr("schema 99")));
   for (off_t at = 0; at < 100; ++at) FlipByte(index, at);

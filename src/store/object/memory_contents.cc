@@ -51,7 +51,10 @@ void MemoryContents::ReleaseSmall(const ContentRow& row) {
   small_.erase(row.offset);
 }
 
-Result<UniqueFd> MemoryContents::OpenLarge(const ContentRow& row) { return ReopenFile(row.id); }
+Result<LargeContent> MemoryContents::OpenLarge(const ContentRow& row) {
+  ASSIGN_OR_RETURN(UniqueFd fd, ReopenFile(row.id));
+  return LargeContent{std::move(fd), nullptr};
+}
 
 Result<std::string> MemoryContents::ReadSmall(const ContentRow& row) {
   std::shared_ptr<const std::string> held;  // copied outside the lock

@@ -23,7 +23,7 @@ class MemoryContents : public ContentStore {
   void RemoveSegment(int64_t) override {}
   int64_t open_segment() const override { return kSegment; }
   void ReleaseSmall(const ContentRow& row) override;
-  Result<UniqueFd> OpenLarge(const ContentRow& row) override;
+  Result<LargeContent> OpenLarge(const ContentRow& row) override;
   Result<std::string> ReadSmall(const ContentRow& row) override;
   std::optional<std::string> ReadSmallNow(const ContentRow& row) override;
   bool counts_segments() const override { return false; }

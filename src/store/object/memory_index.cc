@@ -422,7 +422,7 @@ class MemoryDatabase : public IndexDatabase {
     std::shared_lock lock(mutex_);
     return read(index_);
   }
-  Status Write(const std::function<Status(Index&)>& write) override {
+  Status Write(const std::function<Status(Index&)>& write, WriteKind) override {
     std::unique_lock lock(mutex_);
     return write(index_);
   }

@@ -190,12 +190,14 @@ Result<Object> IndexedStore::AssembleParts(const MultipartKey& key, const Multip
 }
 
 Status IndexedStore::AbortMultipart(const MultipartKey& upload) {
-  return Change([&](Index& index, Freed* freed) -> Status {
-    ASSIGN_OR_RETURN(const MultipartRow row, FindMultipart(index, upload));
-    if (row.finished) return NoSuchUpload();
-    RETURN_IF_ERROR(RemoveParts(index, row.id, freed));
-    return index.RemoveMultipart(row);
-  });
+  return Change(
+      [&](Index& index, Freed* freed) -> Status {
+        ASSIGN_OR_RETURN(const MultipartRow row, FindMultipart(index, upload));
+        if (row.finished) return NoSuchUpload();
+        RETURN_IF_ERROR(RemoveParts(index, row.id, freed));
+        return index.RemoveMultipart(row);
+      },
+      WriteKind::kFrees);
 }
 
 Result<ListPartsPage> IndexedStore::ListParts(const MultipartKey& upload, int after, size_t limit) {

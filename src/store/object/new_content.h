@@ -62,6 +62,7 @@ class RecentlyChecked {
 
   explicit RecentlyChecked(const Clock* clock) : clock_(*clock) {}
   void Add(int64_t content_id);
+  void Remove(int64_t content_id);
   bool Contains(int64_t content_id) const;
 
  private:

@@ -91,23 +91,25 @@ Result<Object> IndexedStore::UpdateObject(std::string_view bucket, std::string_v
 Status IndexedStore::DeleteObject(std::string_view bucket, std::string_view name,
                                   std::optional<int64_t> generation,
                                   const Preconditions& preconditions) {
-  return Change([&](Index& index, Freed* freed) -> Status {
-    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
-    const Result<ObjectRow> found = FindObject(index, owner, name, generation);
-    if (found.status().code() == Code::kNotFound) {
-      RETURN_IF_ERROR(CheckPreconditions(preconditions, nullptr, AccessKind::kWrite));
-    }
-    RETURN_IF_ERROR(found.status());
-    const ObjectRow& row = *found;
-    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kWrite));
-    if (row.live() && !generation && owner.bucket.versioning().enabled()) {
-      RETURN_IF_ERROR(CheckHolds(row.object));
-      return Supersede(index, owner, row, freed);
-    }
-    RETURN_IF_ERROR(CheckMayRemove(owner.bucket, row.object, clock_.Now()));
-    RETURN_IF_ERROR(index.RemoveObject(owner.id, row));
-    return Discard(index, owner, row, freed);
-  });
+  return Change(
+      [&](Index& index, Freed* freed) -> Status {
+        ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
+        const Result<ObjectRow> found = FindObject(index, owner, name, generation);
+        if (found.status().code() == Code::kNotFound) {
+          RETURN_IF_ERROR(CheckPreconditions(preconditions, nullptr, AccessKind::kWrite));
+        }
+        RETURN_IF_ERROR(found.status());
+        const ObjectRow& row = *found;
+        RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kWrite));
+        if (row.live() && !generation && owner.bucket.versioning().enabled()) {
+          RETURN_IF_ERROR(CheckHolds(row.object));
+          return Supersede(index, owner, row, freed);
+        }
+        RETURN_IF_ERROR(CheckMayRemove(owner.bucket, row.object, clock_.Now()));
+        RETURN_IF_ERROR(index.RemoveObject(owner.id, row));
+        return Discard(index, owner, row, freed);
+      },
+      WriteKind::kFrees);
 }
 
 // Past its hard_delete_time; Sweep() removes it.

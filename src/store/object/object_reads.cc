@@ -94,14 +94,16 @@ Result<std::variant<std::string, FileSlice>> IndexedStore::OpenContent(const Con
     if (Crc32c(0, bytes) != row.crc32c) return DataLoss("they fail their checksum");
     return Content(std::move(bytes));
   }
-  ASSIGN_OR_RETURN(UniqueFd fd, contents_.OpenLarge(row));
+  ASSIGN_OR_RETURN(LargeContent large, contents_.OpenLarge(row));
   struct stat facts {};
-  if (fstat(fd.get(), &facts) != 0) return ErrnoStatus(errno, "stat content");
+  if (fstat(large.fd.get(), &facts) != 0) return ErrnoStatus(errno, "stat content");
   if (static_cast<uint64_t>(facts.st_size) != row.size_bytes) {
     return DataLoss("they are incomplete");
   }
-  RETURN_IF_ERROR(CheckBeforeSending(row));
-  return Content(FileSlice{std::move(fd), 0, row.size_bytes});
+  // What comes from elsewhere piece by piece was checked on its way, by who keeps it.
+  if (large.fetched) recently_checked_.Remove(row.id);
+  if (large.filler == nullptr) RETURN_IF_ERROR(CheckBeforeSending(row));
+  return Content(FileSlice{std::move(large.fd), 0, row.size_bytes, std::move(large.filler)});
 }
 
 Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find, ContentRow* content) {
@@ -115,6 +117,9 @@ Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find, ContentRow* 
       return opened;
     }
     status = bytes.status();
+    // A copy that has rotted is made anew, once.
+    if (status.code() == Code::kDataLoss && attempt == 0 && contents_.DropCopy(content->id))
+      continue;
     if (status.code() != Code::kNotFound) break;
   }
   if (status.code() == Code::kNotFound) status = DataLoss("they are missing");
@@ -163,12 +168,13 @@ Status IndexedStore::ReadContent(const ContentRow& row,
     if (Crc32c(0, bytes) != row.crc32c) return DataLoss("checksum mismatch");
     return sink(bytes);
   }
-  ASSIGN_OR_RETURN(const UniqueFd fd, contents_.OpenLarge(row));
+  ASSIGN_OR_RETURN(const LargeContent large, contents_.OpenLarge(row));
   std::string buffer(std::min<uint64_t>(kReadPieceBytes, std::max<uint64_t>(row.size_bytes, 1)), 0);
   uint64_t offset = 0;
   while (offset < row.size_bytes) {
     const size_t want = std::min<uint64_t>(buffer.size(), row.size_bytes - offset);
-    const ssize_t n = pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset));
+    if (large.filler != nullptr) RETURN_IF_ERROR(large.filler->Fill(offset, want));
+    const ssize_t n = pread(large.fd.get(), buffer.data(), want, static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ErrnoStatus(errno, "read content");
     if (n == 0) return DataLoss("content is cut short");
@@ -177,7 +183,10 @@ Status IndexedStore::ReadContent(const ContentRow& row,
     RETURN_IF_ERROR(sink(piece));
     offset += piece.size();
   }
-  return crc == row.crc32c ? OkStatus() : DataLoss("checksum mismatch");
+  if (crc == row.crc32c) return OkStatus();
+  recently_checked_.Remove(row.id);
+  contents_.DropCopy(row.id);
+  return DataLoss("checksum mismatch");
 }
 
 Status IndexedStore::CopyFound(const RowFinder& find, const std::string& host_path) {

@@ -48,12 +48,23 @@ struct ExpectedContent {
   std::optional<uint64_t> size;
 };
 
-// A part of a file the kernel can send by itself. The bytes stay while the descriptor is open,
-// whatever happens to the object.
+// Brings bytes that lie elsewhere into the file of a slice. Thread-safe; blocks. Not to outlive the
+// store.
+class SliceFiller {
+ public:
+  virtual ~SliceFiller() = default;
+  // The file has [offset, offset + length) when this returns OK.
+  virtual Status Fill(uint64_t offset, uint64_t length) = 0;
+};
+
+// A part of a file the kernel can send by itself. The bytes stay while the descriptor is open and
+// the filler held, whatever happens to the object.
 struct FileSlice {
   UniqueFd fd;
   uint64_t offset = 0;
   uint64_t length = 0;
+  // Null: all bytes are there. Else what is not filled reads as anything.
+  std::shared_ptr<SliceFiller> filler = nullptr;
 };
 
 // An object's bytes: held (small objects, checked against their CRC) or as a slice of a file.
@@ -215,6 +226,9 @@ struct CopySource {
   Preconditions preconditions;
 };
 
+// Told now and then by what takes long: bytes done, of how many.
+using ByteProgress = std::function<void(uint64_t done, uint64_t total)>;
+
 // What Fsck() found. `problems` are sentences for a person; empty means index and disk agree.
 struct FsckReport {
   uint64_t objects = 0;     // generations: live, noncurrent and soft-deleted
@@ -351,8 +365,9 @@ class ObjectStore {
   virtual Result<bool> Sweep() = 0;
 
   // Compares every content's size and CRC with the index, reference counts with references, and
-  // the disk with both. Slow: reads everything. Uploads may go on meanwhile.
-  virtual Result<FsckReport> Fsck() = 0;
+  // the disk with both. Slow: reads everything. Uploads may go on meanwhile. `progress` may be
+  // empty.
+  virtual Result<FsckReport> Fsck(const ByteProgress& progress = {}) = 0;
 
   // The live generation when it was read lately and its bytes are in memory; nullopt when that is
   // not so, for any reason: OpenObject says which. Never blocks, so it may run on an I/O thread.

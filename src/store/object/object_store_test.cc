@@ -37,8 +37,9 @@ INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreConformance,
                                                      }}));
 
 // T27. In memory, where ten thousand commits take no time.
-TEST(MemoryObjectStore, OpenUploadsAreCappedUntilSomeEnd) {
-  const std::unique_ptr<ObjectStore> store = MakeMemoryObjectStore();
+TEST(MemoryObjectStore, OpenUploadsAreCappedUntilSomeEndOrExpire) {
+  hodei::testing::FakeClock clock;
+  const std::unique_ptr<ObjectStore> store = MakeMemoryObjectStore(&clock);
   Bucket bucket;
   bucket.set_name("bucket");
   ASSERT_THAT(store->CreateBucket(bucket), IsOk());
@@ -56,6 +57,13 @@ TEST(MemoryObjectStore, OpenUploadsAreCappedUntilSomeEnd) {
   EXPECT_THAT(store->StartMultipart(start), StatusIs(Code::kResourceExhausted));
   ASSERT_THAT(store->CancelUpload(resumable, "eve"), IsOk());
   ASSERT_THAT(store->AbortMultipart({"bucket", "flood", multipart}), IsOk());
+  EXPECT_THAT(store->StartUpload(start), IsOk());
+  EXPECT_THAT(store->StartMultipart(start), IsOk());
+  EXPECT_THAT(store->StartUpload(start), StatusIs(Code::kResourceExhausted));
+  clock.Advance(kUploadLifetime);
+  for (bool more = true; more;) {
+    ASSERT_OK_AND_ASSIGN(more, store->Sweep());
+  }
   EXPECT_THAT(store->StartUpload(start), IsOk());
   EXPECT_THAT(store->StartMultipart(start), IsOk());
 }

@@ -1,4 +1,6 @@
-// The two ways to make an object store.
+// The ways to make an object store that are not remote.
+#include "store/object/open_store.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -11,6 +13,7 @@
 #include "store/object/indexed_store.h"
 #include "store/object/memory_contents.h"
 #include "store/object/memory_index.h"
+#include "store/object/remote_store.h"
 #include "store/object/sqlite_database.h"
 #include "sys/file.h"
 #include "sys/file_lock.h"
@@ -36,9 +39,17 @@ Status CheckNotLost(const std::string& directory) {
       "'{}/objects.db' is missing but contents are there: restore it from a backup", directory));
 }
 
+Result<std::unique_ptr<ContentStore>> OpenLocalContents(const LocalObjectStoreOptions& options,
+                                                        const Index::Highest& highest) {
+  ASSIGN_OR_RETURN(const std::optional<ContentPlace> place, ReadContentPlace(options.directory));
+  if (place) return LivesElsewhere(options.directory, *place);
+  return OpenFileContents(options.directory, options.segment_bytes, highest.segment + 1);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStoreOptions& options) {
+Result<std::unique_ptr<ObjectStore>> OpenStoreFolder(const LocalObjectStoreOptions& options,
+                                                     const ContentMaker& make_contents) {
   const std::string& directory = options.directory;
   RETURN_IF_ERROR(MakeDirectories(directory));
   // The folder's own name must survive what is acknowledged in it.
@@ -54,27 +65,29 @@ Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStore
                      return *contents == nullptr ? OkStatus() : (*contents)->SyncSegments();
                    }));
   Index::Highest highest;
-  std::string digest_key;
+  IndexedStore::Parts parts;
   RETURN_IF_ERROR(database->Read([&](Index& index) -> Status {
     ASSIGN_OR_RETURN(highest, index.FindHighest());
-    ASSIGN_OR_RETURN(digest_key, index.ContentKey());
+    ASSIGN_OR_RETURN(parts.digest_key, index.ContentKey());
     return OkStatus();
   }));
-  ASSIGN_OR_RETURN(std::unique_ptr<ContentStore> files,
-                   OpenFileContents(directory, options.segment_bytes, highest.segment + 1));
-  *contents = files.get();
-  IndexedStore::Parts parts;
-  parts.contents = std::move(files);
+  parts.next_content_id = highest.content_id + 1;
+  ASSIGN_OR_RETURN(parts.contents, make_contents(highest, &parts.next_content_id));
+  *contents = parts.contents.get();
   parts.database = std::move(database);
   parts.clock = options.clock;
   parts.small_object_bytes = options.small_object_bytes;
   parts.segment_bytes = options.segment_bytes;
-  parts.next_content_id = highest.content_id + 1;
-  parts.digest_key = std::move(digest_key);
   parts.lock = std::move(lock);
   auto store = std::make_unique<IndexedStore>(std::move(parts));
   RETURN_IF_ERROR_CTX(store->Recover(), "recover the object store");
   return std::unique_ptr<ObjectStore>(std::move(store));
+}
+
+Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStoreOptions& options) {
+  return OpenStoreFolder(options, [&](const Index::Highest& highest, int64_t*) {
+    return OpenLocalContents(options, highest);
+  });
 }
 
 std::unique_ptr<ObjectStore> MakeMemoryObjectStore(const Clock* clock) {

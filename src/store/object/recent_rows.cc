@@ -18,14 +18,16 @@ class ToldDatabase : public IndexDatabase {
 
   Status Read(const std::function<Status(Index&)>& read) override { return database_->Read(read); }
 
-  Status Write(const std::function<Status(Index&)>& write) override {
+  Status Write(const std::function<Status(Index&)>& write, WriteKind kind) override {
     RowChanges changes(rows_);
-    return database_->Write([&](Index& index) {
-      index.set_observer(&changes);
-      const Status status = write(index);
-      index.set_observer(nullptr);
-      return status;
-    });
+    return database_->Write(
+        [&](Index& index) {
+          index.set_observer(&changes);
+          const Status status = write(index);
+          index.set_observer(nullptr);
+          return status;
+        },
+        kind);
   }
 
  private:

@@ -11,7 +11,7 @@ constexpr size_t kAllUploads = SIZE_MAX;
 
 Status IndexedStore::Recover() {
   // One file more or less at a time: no list of all rows is held, only of files, which are large.
-  ASSIGN_OR_RETURN(const std::vector<int64_t> files, contents_.ListFiles());
+  ASSIGN_OR_RETURN(const std::vector<int64_t> files, contents_.ListLeftovers());
   ASSIGN_OR_RETURN(const std::vector<int64_t> segments, contents_.ListSegments());
   std::vector<int64_t> orphans;
   std::vector<int64_t> dead_segments;
@@ -24,6 +24,7 @@ Status IndexedStore::Recover() {
     }
     for (const int64_t id : files) {
       ASSIGN_OR_RETURN(const std::optional<ContentRow> row, index.FindContent(id));
+      if (row) contents_.KeepFile(id, row->size_bytes);
       if (!row && !uploading.contains(id)) orphans.push_back(id);
     }
     for (const int64_t segment : segments) {

@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "base/failpoint.h"
-#include "store/object/sqlite.h"
 #include "store/object/sqlite_index.h"
+#include "store/sqlite/disk_reserve.h"
+#include "store/sqlite/sqlite_database.h"
 
 namespace hodei::store {
 namespace {
@@ -20,15 +21,20 @@ namespace {
 constexpr size_t kBatchLimit = 1024;
 // Idle read connections kept open.
 constexpr size_t kIdleReaderLimit = 32;
+constexpr std::chrono::seconds kBusyWait{10};
+constexpr int64_t kReserveBytes = 4 << 20;
+
+bool IsDiskFull(const Status& status) { return status.code() == Code::kResourceExhausted; }
 
 struct Reader {
-  std::unique_ptr<SqliteConnection> connection;
+  std::unique_ptr<SqliteDatabase> connection;
   std::unique_ptr<SqliteIndex> index;
 };
 
 // One caller's write, waiting for its commit. Lives on the caller's stack.
 struct PendingWrite {
   const std::function<Status(Index&)>* write;
+  WriteKind kind;
   Status status;
   bool done = false;
 };
@@ -64,7 +70,7 @@ class ReaderPool {
       }
     }
     Reader reader;
-    ASSIGN_OR_RETURN(reader.connection, SqliteConnection::Open(path_, /*read_only=*/true));
+    ASSIGN_OR_RETURN(reader.connection, OpenDatabase(path_, SqliteDatabase::Mode::kReader));
     RETURN_IF_ERROR(reader.connection->Execute("PRAGMA cache_size = -4096; PRAGMA mmap_size = 0"));
     reader.index = std::make_unique<SqliteIndex>(reader.connection.get());
     return reader;
@@ -84,7 +90,7 @@ class ReadOnlyDatabase : public IndexDatabase {
  public:
   explicit ReadOnlyDatabase(const std::string& path) : readers_(path) {}
   Status Read(const std::function<Status(Index&)>& read) override { return readers_.Read(read); }
-  Status Write(const std::function<Status(Index&)>&) override {
+  Status Write(const std::function<Status(Index&)>&, WriteKind) override {
     return FailedPrecondition("the object index is open for reading only");
   }
 
@@ -94,10 +100,11 @@ class ReadOnlyDatabase : public IndexDatabase {
 
 class WritableDatabase : public IndexDatabase {
  public:
-  WritableDatabase(const std::string& path, std::unique_ptr<SqliteConnection> connection,
+  WritableDatabase(const std::string& path, std::unique_ptr<SqliteDatabase> connection,
                    std::function<Status()> before_commit)
       : readers_(path),
         connection_(std::move(connection)),
+        reserve_(path + ".reserve", kReserveBytes),
         index_(connection_.get()),
         before_commit_(std::move(before_commit)),
         writer_([this](const std::stop_token& stop) { WriterLoop(stop); }) {}
@@ -106,14 +113,15 @@ class WritableDatabase : public IndexDatabase {
     writer_.request_stop();
     wake_.notify_all();
     writer_.join();
-    // The last connection to close checkpoints the log into the database.
     readers_.Clear();
+    // So that the next start has little to read.
+    (void)connection_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   Status Read(const std::function<Status(Index&)>& read) override { return readers_.Read(read); }
 
-  Status Write(const std::function<Status(Index&)>& write) override {
-    PendingWrite pending{&write, {}, false};
+  Status Write(const std::function<Status(Index&)>& write, WriteKind kind) override {
+    PendingWrite pending{&write, kind, {}, false};
     std::unique_lock lock(mutex_);
     queue_.push_back(&pending);
     wake_.notify_one();
@@ -145,6 +153,34 @@ class WritableDatabase : public IndexDatabase {
   }
 
   void CommitBatch(const std::vector<PendingWrite*>& batch) {
+    // Without its reserve the disk is as good as full.
+    Status status = reserve_.Hold();
+    if (status.ok()) status = TryBatch(batch);
+    std::vector<PendingWrite*> lost = batch;
+    if (IsDiskFull(status)) {
+      lost = SpendReserve(batch);
+    } else if (status.ok()) {
+      lost.clear();
+    }
+    // Nothing of these happened, and nobody was told otherwise.
+    for (PendingWrite* pending : lost) {
+      if (pending->status.ok()) pending->status = Annotate(status, "commit to the object index");
+    }
+  }
+
+  // What frees something is taken on a full disk too: it is the way out. Returns what was not.
+  std::vector<PendingWrite*> SpendReserve(const std::vector<PendingWrite*>& batch) {
+    std::vector<PendingWrite*> freeing;
+    std::vector<PendingWrite*> others;
+    for (PendingWrite* pending : batch) {
+      (pending->kind == WriteKind::kFrees ? freeing : others).push_back(pending);
+    }
+    if (freeing.empty()) return batch;
+    reserve_.Release();
+    return TryBatch(freeing).ok() ? others : batch;
+  }
+
+  Status TryBatch(const std::vector<PendingWrite*>& batch) {
     Status status = connection_->Execute("BEGIN IMMEDIATE");
     if (status.ok()) {
       for (PendingWrite* pending : batch) {
@@ -159,20 +195,18 @@ class WritableDatabase : public IndexDatabase {
     if (status.ok()) status = connection_->Execute("COMMIT");
     if (status.ok()) {
       HODEI_FAILPOINT("object.batch.committed");
-      return;
+      return status;
     }
-    // Nothing of the batch happened, and nobody was told otherwise.
     if (connection_->in_transaction()) (void)connection_->Execute("ROLLBACK");
     index_.ForgetGeneration();
-    for (PendingWrite* pending : batch) {
-      if (pending->status.ok()) pending->status = Annotate(status, "commit to the object index");
-    }
+    return status;
   }
 
   // An error only when the whole batch is lost; the write's own error is in pending->status.
   Status RunOne(PendingWrite* pending) {
     RETURN_IF_ERROR(connection_->Execute("SAVEPOINT one"));
     pending->status = (*pending->write)(index_);
+    if (pending->status.reason() == kDiskFullReason) return pending->status;
     if (!connection_->in_transaction()) {
       return pending->status.ok() ? Internal("the transaction ended early") : pending->status;
     }
@@ -181,7 +215,9 @@ class WritableDatabase : public IndexDatabase {
   }
 
   ReaderPool readers_;
-  std::unique_ptr<SqliteConnection> connection_;  // the writer thread's
+  // The writer thread's.
+  std::unique_ptr<SqliteDatabase> connection_;
+  DiskReserve reserve_;
   SqliteIndex index_;
   const std::function<Status()> before_commit_;
 
@@ -193,20 +229,25 @@ class WritableDatabase : public IndexDatabase {
   std::jthread writer_;
 };
 
-Status CheckIntegrity(SqliteConnection* connection, const std::string& path) {
-  ASSIGN_OR_RETURN(SqliteQuery check, connection->Prepare("PRAGMA quick_check(1)"));
-  ASSIGN_OR_RETURN(const bool row, check.Step());
-  if (row && check.Blob(0) == "ok") return OkStatus();
+Status CheckIntegrity(SqliteDatabase* connection, const std::string& path) {
+  ASSIGN_OR_RETURN(BorrowedStatement check, connection->Borrow("PRAGMA quick_check(1)"));
+  ASSIGN_OR_RETURN(const bool row, check->Step());
+  if (row && check->ColumnBytes(0) == "ok") return OkStatus();
   return DataLoss(fmt::format("'{}' is damaged ({}): restore it from a backup", path,
-                              row ? check.Blob(0) : "no answer"));
+                              row ? check->ColumnBytes(0) : "no answer"));
 }
 
 }  // namespace
 
+Result<std::unique_ptr<SqliteDatabase>> OpenDatabase(const std::string& path,
+                                                     SqliteDatabase::Mode mode) {
+  return SqliteDatabase::Open(path, mode, kBusyWait);
+}
+
 Result<std::unique_ptr<IndexDatabase>> OpenSqliteDatabase(const std::string& path,
                                                           std::function<Status()> before_commit) {
-  ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection,
-                   SqliteConnection::Open(path, /*read_only=*/false));
+  ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> connection,
+                   OpenDatabase(path, SqliteDatabase::Mode::kMaker));
   RETURN_IF_ERROR_CTX(connection->Execute("PRAGMA journal_mode = WAL;"
                                           "PRAGMA synchronous = FULL;"
                                           "PRAGMA wal_autocheckpoint = 4000;"
@@ -224,8 +265,8 @@ Result<std::unique_ptr<IndexDatabase>> OpenSqliteDatabase(const std::string& pat
 }
 
 Result<std::unique_ptr<IndexDatabase>> OpenReadOnlySqliteDatabase(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection,
-                   SqliteConnection::Open(path, /*read_only=*/true));
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteDatabase> connection,
+                   OpenDatabase(path, SqliteDatabase::Mode::kReader));
   ASSIGN_OR_RETURN(const int64_t version, connection->QueryInt("PRAGMA user_version"));
   if (version != SqliteIndex::kSchemaVersion) {
     return FailedPrecondition(

@@ -10,10 +10,10 @@ namespace {
 
 using google::storage::v1::Object;
 
-Result<BucketRow> ReadBucket(const SqliteQuery& row) {
+Result<BucketRow> ReadBucket(const BorrowedStatement& row) {
   BucketRow out;
-  out.id = row.Int(0);
-  const std::string_view bytes = row.Blob(1);
+  out.id = row->ColumnInt(0);
+  const std::string_view bytes = row->ColumnBytes(1);
   if (!out.bucket.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return DamagedRow("bucket");
   }
@@ -44,8 +44,9 @@ bool RestoreObject(std::string_view serialized, std::string_view bucket, std::st
 }
 
 Result<std::optional<BucketRow>> SqliteIndex::FindBucket(std::string_view name) {
-  ASSIGN_OR_RETURN(SqliteQuery find, db_.Prepare("SELECT id, bucket FROM buckets WHERE name = ?1"));
-  ASSIGN_OR_RETURN(const bool found, find.BindBlob(1, name).Step());
+  ASSIGN_OR_RETURN(BorrowedStatement find,
+                   db_.Borrow("SELECT id, bucket FROM buckets WHERE name = ?1"));
+  ASSIGN_OR_RETURN(const bool found, find->BindBlob(1, name).Step());
   if (!found) return std::optional<BucketRow>();
   ASSIGN_OR_RETURN(BucketRow row, ReadBucket(find));
   return std::optional<BucketRow>(std::move(row));
@@ -57,12 +58,12 @@ Result<std::vector<BucketRow>> SqliteIndex::ScanBuckets(std::string_view project
       "SELECT id, bucket FROM buckets WHERE project = ?1 AND name >= ?2 ORDER BY name LIMIT ?3";
   static constexpr char kAll[] =
       "SELECT id, bucket FROM buckets WHERE name >= ?2 ORDER BY name LIMIT ?3";
-  ASSIGN_OR_RETURN(SqliteQuery scan, db_.Prepare(project_id.empty() ? kAll : kOne));
-  if (!project_id.empty()) scan.BindBlob(1, project_id);
-  scan.BindBlob(2, from).Bind(3, static_cast<int64_t>(limit));
+  ASSIGN_OR_RETURN(BorrowedStatement scan, db_.Borrow(project_id.empty() ? kAll : kOne));
+  if (!project_id.empty()) scan->BindBlob(1, project_id);
+  scan->BindBlob(2, from).BindInt(3, static_cast<int64_t>(limit));
   std::vector<BucketRow> rows;
   while (true) {
-    ASSIGN_OR_RETURN(const bool more, scan.Step());
+    ASSIGN_OR_RETURN(const bool more, scan->Step());
     if (!more) return rows;
     ASSIGN_OR_RETURN(BucketRow row, ReadBucket(scan));
     rows.push_back(std::move(row));
@@ -73,40 +74,41 @@ Status SqliteIndex::PutBucket(const BucketRow& row) {
   TellBucketChange();
   const std::string bytes = row.bucket.SerializeAsString();
   if (row.id == 0) {
-    ASSIGN_OR_RETURN(
-        SqliteQuery insert,
-        db_.Prepare("INSERT INTO buckets (name, project, bucket) VALUES (?1, ?2, ?3)"));
-    return insert.BindBlob(1, row.bucket.name())
+    ASSIGN_OR_RETURN(BorrowedStatement insert,
+                     db_.Borrow("INSERT INTO buckets (name, project, bucket) VALUES (?1, ?2, ?3)"));
+    return insert->BindBlob(1, row.bucket.name())
         .BindBlob(2, row.bucket.project_id())
         .BindBlob(3, bytes)
         .Run();
   }
-  ASSIGN_OR_RETURN(SqliteQuery update, db_.Prepare("UPDATE buckets SET bucket = ?2 WHERE id = ?1"));
-  return update.Bind(1, row.id).BindBlob(2, bytes).Run();
+  ASSIGN_OR_RETURN(BorrowedStatement update,
+                   db_.Borrow("UPDATE buckets SET bucket = ?2 WHERE id = ?1"));
+  return update->BindInt(1, row.id).BindBlob(2, bytes).Run();
 }
 
 Status SqliteIndex::RemoveBucket(int64_t id) {
   TellBucketChange();
-  ASSIGN_OR_RETURN(SqliteQuery remove, db_.Prepare("DELETE FROM buckets WHERE id = ?1"));
-  return remove.Bind(1, id).Run();
+  ASSIGN_OR_RETURN(BorrowedStatement remove, db_.Borrow("DELETE FROM buckets WHERE id = ?1"));
+  return remove->BindInt(1, id).Run();
 }
 
 Result<bool> SqliteIndex::BucketHasObjects(int64_t id) {
-  ASSIGN_OR_RETURN(SqliteQuery find,
-                   db_.Prepare("SELECT 1 WHERE EXISTS (SELECT 1 FROM live WHERE bucket = ?1) OR "
-                               "EXISTS (SELECT 1 FROM noncurrent WHERE bucket = ?1)"));
-  return find.Bind(1, id).Step();
+  ASSIGN_OR_RETURN(BorrowedStatement find,
+                   db_.Borrow("SELECT 1 WHERE EXISTS (SELECT 1 FROM live WHERE bucket = ?1) OR "
+                              "EXISTS (SELECT 1 FROM noncurrent WHERE bucket = ?1)"));
+  return find->BindInt(1, id).Step();
 }
 
 namespace {
-Result<std::optional<ObjectRow>> ReadObjectRow(SqliteQuery& find, const BucketRow& bucket,
+Result<std::optional<ObjectRow>> ReadObjectRow(BorrowedStatement& find, const BucketRow& bucket,
                                                std::string_view name, RowKind kind) {
-  ASSIGN_OR_RETURN(const bool found, find.Step());
+  ASSIGN_OR_RETURN(const bool found, find->Step());
   if (!found) return std::optional<ObjectRow>();
   ObjectRow row;
   row.kind = kind;
-  row.content_id = find.Int(1);
-  if (!RestoreObject(find.Blob(2), bucket.bucket.name(), name, find.Int(0), &row.object)) {
+  row.content_id = find->ColumnInt(1);
+  if (!RestoreObject(find->ColumnBytes(2), bucket.bucket.name(), name, find->ColumnInt(0),
+                     &row.object)) {
     return DamagedRow("object");
   }
   return std::optional<ObjectRow>(std::move(row));
@@ -115,29 +117,30 @@ Result<std::optional<ObjectRow>> ReadObjectRow(SqliteQuery& find, const BucketRo
 
 Result<std::optional<ObjectRow>> SqliteIndex::FindLive(const BucketRow& bucket,
                                                        std::string_view name) {
-  ASSIGN_OR_RETURN(SqliteQuery find, db_.Prepare("SELECT generation, content, object FROM live "
-                                                 "WHERE bucket = ?1 AND name = ?2"));
-  find.Bind(1, bucket.id).BindBlob(2, name);
+  ASSIGN_OR_RETURN(BorrowedStatement find,
+                   db_.Borrow("SELECT generation, content, object FROM live "
+                              "WHERE bucket = ?1 AND name = ?2"));
+  find->BindInt(1, bucket.id).BindBlob(2, name);
   return ReadObjectRow(find, bucket, name, RowKind::kLive);
 }
 
 Result<std::optional<ObjectRow>> SqliteIndex::FindNoncurrent(const BucketRow& bucket,
                                                              std::string_view name,
                                                              int64_t generation) {
-  ASSIGN_OR_RETURN(SqliteQuery find,
-                   db_.Prepare("SELECT generation, content, object FROM noncurrent "
-                               "WHERE bucket = ?1 AND name = ?2 AND generation = ?3"));
-  find.Bind(1, bucket.id).BindBlob(2, name).Bind(3, generation);
+  ASSIGN_OR_RETURN(BorrowedStatement find,
+                   db_.Borrow("SELECT generation, content, object FROM noncurrent "
+                              "WHERE bucket = ?1 AND name = ?2 AND generation = ?3"));
+  find->BindInt(1, bucket.id).BindBlob(2, name).BindInt(3, generation);
   return ReadObjectRow(find, bucket, name, RowKind::kNoncurrent);
 }
 
 Result<std::optional<ObjectRow>> SqliteIndex::FindSoftDeleted(const BucketRow& bucket,
                                                               std::string_view name,
                                                               int64_t generation) {
-  ASSIGN_OR_RETURN(SqliteQuery find,
-                   db_.Prepare("SELECT generation, content, object FROM soft_deleted "
-                               "WHERE bucket = ?1 AND name = ?2 AND generation = ?3"));
-  find.Bind(1, bucket.id).BindBlob(2, name).Bind(3, generation);
+  ASSIGN_OR_RETURN(BorrowedStatement find,
+                   db_.Borrow("SELECT generation, content, object FROM soft_deleted "
+                              "WHERE bucket = ?1 AND name = ?2 AND generation = ?3"));
+  find->BindInt(1, bucket.id).BindBlob(2, name).BindInt(3, generation);
   return ReadObjectRow(find, bucket, name, RowKind::kSoftDeleted);
 }
 
@@ -153,35 +156,35 @@ Status SqliteIndex::PutObject(int64_t bucket_id, const ObjectRow& row) {
       "INSERT OR REPLACE INTO soft_deleted (bucket, name, generation, content, object, due) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
   const bool soft = row.kind == RowKind::kSoftDeleted;
-  ASSIGN_OR_RETURN(SqliteQuery put, db_.Prepare(row.live() ? kLive
-                                                : soft     ? kSoftDeleted
-                                                           : kNoncurrent));
+  ASSIGN_OR_RETURN(BorrowedStatement put, db_.Borrow(row.live() ? kLive
+                                                     : soft     ? kSoftDeleted
+                                                                : kNoncurrent));
   const std::string bytes = SerializeObject(row.object);
-  put.Bind(1, bucket_id)
+  put->BindInt(1, bucket_id)
       .BindBlob(2, row.object.name())
-      .Bind(3, row.object.generation())
-      .Bind(4, row.content_id)
+      .BindInt(3, row.object.generation())
+      .BindInt(4, row.content_id)
       .BindBlob(5, bytes);
-  if (soft) put.Bind(6, row.object.hard_delete_time().seconds());
-  return put.Run();
+  if (soft) put->BindInt(6, row.object.hard_delete_time().seconds());
+  return put->Run();
 }
 
 Status SqliteIndex::RemoveObject(int64_t bucket_id, const ObjectRow& row) {
   TellObjectChange(bucket_id, row);
   if (row.live()) {
-    ASSIGN_OR_RETURN(SqliteQuery remove,
-                     db_.Prepare("DELETE FROM live WHERE bucket = ?1 AND name = ?2"));
-    return remove.Bind(1, bucket_id).BindBlob(2, row.object.name()).Run();
+    ASSIGN_OR_RETURN(BorrowedStatement remove,
+                     db_.Borrow("DELETE FROM live WHERE bucket = ?1 AND name = ?2"));
+    return remove->BindInt(1, bucket_id).BindBlob(2, row.object.name()).Run();
   }
   static constexpr char kNoncurrent[] =
       "DELETE FROM noncurrent WHERE bucket = ?1 AND name = ?2 AND generation = ?3";
   static constexpr char kSoftDeleted[] =
       "DELETE FROM soft_deleted WHERE bucket = ?1 AND name = ?2 AND generation = ?3";
   const bool soft = row.kind == RowKind::kSoftDeleted;
-  ASSIGN_OR_RETURN(SqliteQuery remove, db_.Prepare(soft ? kSoftDeleted : kNoncurrent));
-  return remove.Bind(1, bucket_id)
+  ASSIGN_OR_RETURN(BorrowedStatement remove, db_.Borrow(soft ? kSoftDeleted : kNoncurrent));
+  return remove->BindInt(1, bucket_id)
       .BindBlob(2, row.object.name())
-      .Bind(3, row.object.generation())
+      .BindInt(3, row.object.generation())
       .Run();
 }
 
@@ -197,39 +200,39 @@ Status SqliteIndex::Scan(int64_t bucket_id, const ScanPosition& from, ScanSet se
   static constexpr char kSoftDeleted[] =
       "SELECT name, generation, object FROM soft_deleted WHERE bucket = ?1 AND name >= ?2 "
       "ORDER BY name, generation";
-  ASSIGN_OR_RETURN(SqliteQuery scan, db_.Prepare(set == ScanSet::kLive       ? kLive
-                                                 : set == ScanSet::kVersions ? kAll
-                                                                             : kSoftDeleted));
+  ASSIGN_OR_RETURN(BorrowedStatement scan, db_.Borrow(set == ScanSet::kLive       ? kLive
+                                                      : set == ScanSet::kVersions ? kAll
+                                                                                  : kSoftDeleted));
   ScanPosition position = from;
-  scan.Bind(1, bucket_id).BindBlob(2, position.name);
+  scan->BindInt(1, bucket_id).BindBlob(2, position.name);
   while (true) {
-    ASSIGN_OR_RETURN(const bool more, scan.Step());
+    ASSIGN_OR_RETURN(const bool more, scan->Step());
     if (!more) return OkStatus();
-    const ScanRow row{scan.Blob(0), scan.Int(1), scan.Blob(2)};
+    const ScanRow row{scan->ColumnBytes(0), scan->ColumnInt(1), scan->ColumnBytes(2)};
     if (row.name == position.name && row.generation < position.generation) continue;
     ScanStep step = visit(row);
     if (step.kind == ScanStep::Kind::kStop) return OkStatus();
     if (step.kind == ScanStep::Kind::kNext) continue;
-    scan.Reset();
+    scan->Reset();
     position = std::move(step.seek);
-    scan.Bind(1, bucket_id).BindBlob(2, position.name);
+    scan->BindInt(1, bucket_id).BindBlob(2, position.name);
   }
 }
 
 Result<std::vector<Index::DueRow>> SqliteIndex::SoftDeletedDue(int64_t unix_seconds, size_t limit) {
-  ASSIGN_OR_RETURN(SqliteQuery scan,
-                   db_.Prepare("SELECT bucket, name, generation, content FROM soft_deleted "
-                               "WHERE due <= ?1 ORDER BY due LIMIT ?2"));
-  scan.Bind(1, unix_seconds).Bind(2, static_cast<int64_t>(limit));
+  ASSIGN_OR_RETURN(BorrowedStatement scan,
+                   db_.Borrow("SELECT bucket, name, generation, content FROM soft_deleted "
+                              "WHERE due <= ?1 ORDER BY due LIMIT ?2"));
+  scan->BindInt(1, unix_seconds).BindInt(2, static_cast<int64_t>(limit));
   std::vector<DueRow> rows;
   while (true) {
-    ASSIGN_OR_RETURN(const bool more, scan.Step());
+    ASSIGN_OR_RETURN(const bool more, scan->Step());
     if (!more) return rows;
     DueRow& due = rows.emplace_back();
-    due.bucket_id = scan.Int(0);
-    due.row.object.set_name(std::string(scan.Blob(1)));
-    due.row.object.set_generation(scan.Int(2));
-    due.row.content_id = scan.Int(3);
+    due.bucket_id = scan->ColumnInt(0);
+    due.row.object.set_name(std::string(scan->ColumnBytes(1)));
+    due.row.object.set_generation(scan->ColumnInt(2));
+    due.row.content_id = scan->ColumnInt(3);
     due.row.kind = RowKind::kSoftDeleted;
   }
 }
@@ -246,9 +249,9 @@ Result<int64_t> SqliteIndex::NextGeneration(int64_t wish) {
 
 Status SqliteIndex::FlushGeneration() {
   if (!generation_changed_) return OkStatus();
-  ASSIGN_OR_RETURN(SqliteQuery put,
-                   db_.Prepare("UPDATE counters SET value = ?1 WHERE name = 'generation'"));
-  RETURN_IF_ERROR(put.Bind(1, last_generation_).Run());
+  ASSIGN_OR_RETURN(BorrowedStatement put,
+                   db_.Borrow("UPDATE counters SET value = ?1 WHERE name = 'generation'"));
+  RETURN_IF_ERROR(put->BindInt(1, last_generation_).Run());
   generation_changed_ = false;
   return OkStatus();
 }

@@ -4,18 +4,18 @@
 #include <memory>
 
 #include "store/object/index.h"
-#include "store/object/sqlite.h"
+#include "store/sqlite/sqlite_database.h"
 
 namespace hodei::store {
 
 class SqliteIndex : public Index {
  public:
   // `connection` must outlive the index.
-  explicit SqliteIndex(SqliteConnection* connection) : db_(*connection) {}
+  explicit SqliteIndex(SqliteDatabase* connection) : db_(*connection) {}
 
   static constexpr int64_t kSchemaVersion = 2;
   // Creates the tables, or checks the version of those there. FAILED_PRECONDITION when newer.
-  static Status Migrate(SqliteConnection* connection);
+  static Status Migrate(SqliteDatabase* connection);
 
   Result<std::optional<BucketRow>> FindBucket(std::string_view name) override;
   Result<std::vector<BucketRow>> ScanBuckets(std::string_view project_id, std::string_view from,
@@ -85,7 +85,7 @@ class SqliteIndex : public Index {
   }
 
  private:
-  SqliteConnection& db_;
+  SqliteDatabase& db_;
   int64_t last_generation_ = -1;  // -1: not read yet
   bool generation_changed_ = false;
 };

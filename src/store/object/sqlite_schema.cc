@@ -71,21 +71,21 @@ constexpr char kVersion2[] = R"sql(
 constexpr const char* kSteps[] = {kVersion1, kVersion2};
 static_assert(SqliteIndex::kSchemaVersion == std::size(kSteps));
 
-Status StepUp(SqliteConnection* connection, int64_t from) {
+Status StepUp(SqliteDatabase* connection, int64_t from) {
   for (int64_t version = from; version < SqliteIndex::kSchemaVersion; ++version) {
     RETURN_IF_ERROR(connection->Execute(kSteps[version]));
   }
   if (from >= 2) return OkStatus();
   ASSIGN_OR_RETURN(
-      SqliteQuery put,
-      connection->Prepare("INSERT INTO settings (name, value) VALUES ('content-key', ?1)"));
+      BorrowedStatement put,
+      connection->Borrow("INSERT INTO settings (name, value) VALUES ('content-key', ?1)"));
   const std::string key = RandomBytes(kContentKeyBytes);
-  return put.BindBlob(1, key).Run();
+  return put->BindBlob(1, key).Run();
 }
 
 }  // namespace
 
-Status SqliteIndex::Migrate(SqliteConnection* connection) {
+Status SqliteIndex::Migrate(SqliteDatabase* connection) {
   ASSIGN_OR_RETURN(const int64_t version, connection->QueryInt("PRAGMA user_version"));
   if (version > kSchemaVersion) {
     return FailedPrecondition(fmt::format(

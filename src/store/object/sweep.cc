@@ -1,5 +1,6 @@
 // Housekeeping while running: what has expired goes, and sparse segments give their disk back.
 #include <algorithm>
+#include <set>
 
 #include "base/digest.h"
 #include "store/object/indexed_store.h"
@@ -29,7 +30,8 @@ Result<bool> IndexedStore::Sweep() {
   contents_.FinishRemovals();
   RETURN_IF_ERROR(SweepSegments());
   ASSIGN_OR_RETURN(const bool compacting, Compact());
-  return uploads || multiparts || soft_deleted || compacting;
+  ASSIGN_OR_RETURN(const bool unowned, SweepUnowned());
+  return uploads || multiparts || soft_deleted || unowned || compacting;
 }
 
 int64_t IndexedStore::UploadsExpireBefore() const {
@@ -54,10 +56,12 @@ Result<bool> IndexedStore::SweepMultiparts() {
     return OkStatus();
   }));
   for (const MultipartRow& row : expired) {
-    RETURN_IF_ERROR(Change([&](Index& index, Freed* freed) -> Status {
-      RETURN_IF_ERROR(RemoveParts(index, row.id, freed));
-      return index.RemoveMultipart(row);
-    }));
+    RETURN_IF_ERROR(Change(
+        [&](Index& index, Freed* freed) -> Status {
+          RETURN_IF_ERROR(RemoveParts(index, row.id, freed));
+          return index.RemoveMultipart(row);
+        },
+        WriteKind::kFrees));
   }
   return expired.size() == kMultipartBatch;
 }
@@ -72,15 +76,38 @@ Result<bool> IndexedStore::SweepSoftDeleted() {
     return OkStatus();
   }));
   if (found == 0) return false;
-  RETURN_IF_ERROR(Change([&](Index& index, Freed* freed) -> Status {
-    ASSIGN_OR_RETURN(const std::vector<Index::DueRow> due, due_now(index));
-    for (const Index::DueRow& row : due) {
-      RETURN_IF_ERROR(index.RemoveObject(row.bucket_id, row.row));
-      RETURN_IF_ERROR(Unreference(index, row.row.content_id, freed));
+  RETURN_IF_ERROR(Change(
+      [&](Index& index, Freed* freed) -> Status {
+        ASSIGN_OR_RETURN(const std::vector<Index::DueRow> due, due_now(index));
+        for (const Index::DueRow& row : due) {
+          RETURN_IF_ERROR(index.RemoveObject(row.bucket_id, row.row));
+          RETURN_IF_ERROR(Unreference(index, row.row.content_id, freed));
+        }
+        return OkStatus();
+      },
+      WriteKind::kFrees));
+  return found == kSoftDeletedBatch;
+}
+
+// What a crash has left where contents are too many to be listed at start. Nobody can come to refer
+// to an id that was given out by an earlier process, but an upload that it began.
+Result<bool> IndexedStore::SweepUnowned() {
+  ASSIGN_OR_RETURN(const std::optional<std::vector<int64_t>> ids, contents_.NextStored());
+  if (!ids) return false;
+  std::vector<int64_t> unowned;
+  RETURN_IF_ERROR(database_->Read([&](Index& index) -> Status {
+    ASSIGN_OR_RETURN(const std::vector<UploadRow> uploads,
+                     index.UploadsBefore(INT64_MAX, INT64_MAX));
+    std::set<int64_t> uploading;
+    for (const UploadRow& row : uploads) uploading.insert(row.content_id);
+    for (const int64_t id : *ids) {
+      ASSIGN_OR_RETURN(const std::optional<ContentRow> row, index.FindContent(id));
+      if (!row && !uploading.contains(id)) unowned.push_back(id);
     }
     return OkStatus();
   }));
-  return found == kSoftDeletedBatch;
+  for (const int64_t id : unowned) contents_.RemoveFile(id);
+  return true;
 }
 
 // Segments that became empty while they were the open one.
@@ -95,15 +122,17 @@ Status IndexedStore::SweepSegments() {
     return OkStatus();
   }));
   if (empty.empty()) return OkStatus();
-  return Change([&](Index& index, Freed* freed) -> Status {
-    const int64_t open = contents_.open_segment();
-    for (const int64_t segment : empty) {
-      // A segment above the open one has been opened since the listing.
-      if (open != 0 && segment >= open) continue;
-      RETURN_IF_ERROR(FreeIfEmpty(index, segment, freed));
-    }
-    return OkStatus();
-  });
+  return Change(
+      [&](Index& index, Freed* freed) -> Status {
+        const int64_t open = contents_.open_segment();
+        for (const int64_t segment : empty) {
+          // A segment above the open one has been opened since the listing.
+          if (open != 0 && segment >= open) continue;
+          RETURN_IF_ERROR(FreeIfEmpty(index, segment, freed));
+        }
+        return OkStatus();
+      },
+      WriteKind::kFrees);
 }
 
 Result<std::optional<int64_t>> IndexedStore::FindSparseSegment() {

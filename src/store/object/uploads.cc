@@ -316,14 +316,19 @@ class UploadContent : public NewContent {
 
   const ContentFacts& facts() const override { return facts_; }
   bool large() const override { return !small_; }
-  Status Sync() override { return contents_.SyncFile(upload_.row.content_id, upload_.fd.get()); }
+  Status Sync() override {
+    return contents_.FinishFile(upload_.row.content_id, upload_.fd.get(), facts_.size_bytes);
+  }
   Result<int64_t> Store(Index& index, const std::string& digest) override {
     ContentRow row{upload_.row.content_id, facts_.size_bytes, facts_.crc32c, 0, 0, 1, digest};
     if (small_) RETURN_IF_ERROR(StoreSmall(index, contents_, *small_, &row));
     RETURN_IF_ERROR(index.PutContent(row));
     return row.id;
   }
-  void Keep() override { kept_ = true; }
+  void Keep() override {
+    kept_ = true;
+    if (!small_) contents_.KeepFile(upload_.row.content_id, facts_.size_bytes);
+  }
 
  private:
   LiveUpload& upload_;
@@ -404,14 +409,16 @@ Status IndexedStore::DropUpload(const std::string& key) {
     std::lock_guard lock(uploads_mutex_);
     uploads_.erase(key);
   }
-  return Change([&](Index& index, Freed* freed) -> Status {
-    ASSIGN_OR_RETURN(const std::optional<UploadRow> row, index.FindUpload(key));
-    if (!row) return OkStatus();
-    if (row->state == UploadRow::State::kOpen) {
-      freed->contents.push_back(ContentRow{row->content_id, 0, 0, 0, 0, 0, ""});
-    }
-    return index.RemoveUpload(key);
-  });
+  return Change(
+      [&](Index& index, Freed* freed) -> Status {
+        ASSIGN_OR_RETURN(const std::optional<UploadRow> row, index.FindUpload(key));
+        if (!row) return OkStatus();
+        if (row->state == UploadRow::State::kOpen) {
+          freed->contents.push_back(ContentRow{row->content_id, 0, 0, 0, 0, 0, ""});
+        }
+        return index.RemoveUpload(key);
+      },
+      WriteKind::kFrees);
 }
 
 Status IndexedStore::CancelUpload(std::string_view id, std::string_view principal) {

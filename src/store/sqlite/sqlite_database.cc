@@ -20,18 +20,21 @@ Status DiskFull(const std::string& path) {
 
 SqliteStatement::~SqliteStatement() { sqlite3_finalize(statement_); }
 
-void SqliteStatement::BindInt(int index, int64_t value) {
+SqliteStatement& SqliteStatement::BindInt(int index, int64_t value) {
   sqlite3_bind_int64(statement_, index, value);
+  return *this;
 }
 
-void SqliteStatement::BindText(int index, std::string_view text) {
+SqliteStatement& SqliteStatement::BindText(int index, std::string_view text) {
   sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
 }
 
-void SqliteStatement::BindBlob(int index, std::string_view bytes) {
+SqliteStatement& SqliteStatement::BindBlob(int index, std::string_view bytes) {
   // A null pointer would bind NULL instead of the empty blob.
   const char* start = bytes.data() == nullptr ? "" : bytes.data();
   sqlite3_bind_blob64(statement_, index, start, bytes.size(), SQLITE_STATIC);
+  return *this;
 }
 
 Result<bool> SqliteStatement::Step() {

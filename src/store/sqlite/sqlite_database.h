@@ -38,9 +38,9 @@ class SqliteStatement {
 
   // Parameters count from 1. The bytes must live until Reset(). Binding fails only without memory,
   // which the next Step() reports.
-  void BindInt(int index, int64_t value);
-  void BindText(int index, std::string_view text);
-  void BindBlob(int index, std::string_view bytes);
+  SqliteStatement& BindInt(int index, int64_t value);
+  SqliteStatement& BindText(int index, std::string_view text);
+  SqliteStatement& BindBlob(int index, std::string_view bytes);
   // True: a row is there. False: done.
   Result<bool> Step();
   // Steps through and resets, for statements without rows.

@@ -20,6 +20,8 @@ namespace {
 // Bytes inflated for a reader who asked for plain ones: a bomb stops here.
 constexpr uint64_t kInflateLimit = 64ULL << 30;
 constexpr size_t kCompressedPiece = 64 * 1024;
+constexpr uint64_t kFilledPiece = 1 << 20;
+constexpr uint64_t kFilledBefore = 8 << 20;
 
 // "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110 §5.6.7).
 std::string HttpDate(const google::protobuf::Timestamp& time) {
@@ -175,6 +177,9 @@ class InflatingBody : public net::StreamBody {
     }
     const store::FileSlice& slice = std::get<store::FileSlice>(bytes_);
     std::string piece(std::min<uint64_t>(kCompressedPiece, slice.length - done_), '\0');
+    if (slice.filler != nullptr) {
+      RETURN_IF_ERROR(slice.filler->Fill(slice.offset + done_, piece.size()));
+    }
     const ssize_t n =
         pread(slice.fd.get(), piece.data(), piece.size(), static_cast<off_t>(slice.offset + done_));
     if (n < 0) return ErrnoStatus(errno, "read content");
@@ -194,13 +199,45 @@ bool WantsInflated(const Request& request, const Object& object) {
          object.cache_control().find("no-transform") == std::string::npos;
 }
 
-void PutBody(store::OpenedBytes bytes, net::HttpResponse* response) {
+// A part of a file whose bytes come from elsewhere while they are sent.
+class FilledBody : public net::StreamBody {
+ public:
+  explicit FilledBody(store::FileSlice slice) : slice_(std::move(slice)) {}
+
+  void Next(std::function<void(Result<std::string>)> done) override { done(Produce()); }
+
+ private:
+  Result<std::string> Produce() {
+    std::string piece(std::min<uint64_t>(kFilledPiece, slice_.length), '\0');
+    if (piece.empty()) return piece;
+    RETURN_IF_ERROR(slice_.filler->Fill(slice_.offset, piece.size()));
+    const ssize_t n =
+        pread(slice_.fd.get(), piece.data(), piece.size(), static_cast<off_t>(slice_.offset));
+    if (n <= 0) return ErrnoStatus(n < 0 ? errno : EIO, "read content");
+    piece.resize(static_cast<size_t>(n));
+    slice_.offset += piece.size();
+    slice_.length -= piece.size();
+    return piece;
+  }
+
+  store::FileSlice slice_;
+};
+
+// What is not here yet is brought before it is sent when it is little, and otherwise meanwhile:
+// then its end is only known when it is there, and the length is not announced.
+Status PutBody(store::OpenedBytes bytes, net::HttpResponse* response) {
   if (auto* held = std::get_if<std::string>(&bytes)) {
     response->body = std::move(*held);
-    return;
+    return OkStatus();
   }
   store::FileSlice& slice = std::get<store::FileSlice>(bytes);
+  if (slice.filler != nullptr && slice.length > kFilledBefore) {
+    response->body = std::make_unique<FilledBody>(std::move(slice));
+    return OkStatus();
+  }
+  if (slice.filler != nullptr) RETURN_IF_ERROR(slice.filler->Fill(slice.offset, slice.length));
   response->body = net::FileBody{std::move(slice.fd), slice.offset, slice.length};
+  return OkStatus();
 }
 
 net::HttpResponse Unsatisfiable(const Request& request, uint64_t size) {
@@ -246,7 +283,7 @@ Result<net::HttpResponse> MediaResponse(const Request& request, const Object& ob
     response.content_length_of_head = range.length;
     return response;
   }
-  PutBody(std::move(bytes), &response);
+  RETURN_IF_ERROR(PutBody(std::move(bytes), &response));
   return response;
 }
 

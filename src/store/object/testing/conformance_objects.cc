@@ -117,18 +117,30 @@ TEST_P(ObjectStoreConformance, PreconditionsDecideWrites) {
   EXPECT_EQ(Get("o"), "2");
 }
 
-TEST_P(ObjectStoreConformance, ExactlyOneOfManyCreatorsWins) {
-  std::atomic<int> winners = 0;
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < 16; ++i) {
-    threads.emplace_back([&, i] {
-      const Result<Object> put = Put("race", std::to_string(i), MustNotExist());
-      EXPECT_TRUE(put.ok() || put.status().reason() == "conditionNotMet");
-      if (put.ok()) ++winners;
-    });
+// T28: a hundred at once that all saw the same generation, first none.
+TEST_P(ObjectStoreConformance, ExactlyOneOfManyWritersOfOneGenerationWins) {
+  constexpr int kWriters = 100;
+  Preconditions seen = MustNotExist();
+  for (int round = 0; round < 3; ++round) {
+    std::mutex mutex;
+    std::vector<std::pair<std::string, Object>> winners;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kWriters; ++i) {
+      threads.emplace_back([&, bytes = fmt::format("{}-{}", round, i)] {
+        const Result<Object> put = Put("race", bytes, seen);
+        EXPECT_TRUE(put.ok() || put.status().reason() == "conditionNotMet") << put.status();
+        if (!put.ok()) return;
+        std::lock_guard lock(mutex);
+        winners.emplace_back(bytes, *put);
+      });
+    }
+    threads.clear();
+    ASSERT_EQ(winners.size(), 1u);
+    EXPECT_EQ(Get("race"), winners.front().first);
+    seen = {};
+    seen.if_generation_match = winners.front().second.generation();
   }
-  threads.clear();
-  EXPECT_EQ(winners, 1);
+  Clean();
 }
 
 TEST_P(ObjectStoreConformance, VersioningKeepsWhatIsOverwrittenOrDeleted) {

@@ -16,6 +16,9 @@ using ::hodei::testing::IsOk;
 std::string ReadAll(OpenedObject* opened) {
   if (auto* held = std::get_if<std::string>(&opened->content)) return *held;
   const FileSlice& slice = std::get<FileSlice>(opened->content);
+  if (slice.filler != nullptr && !slice.filler->Fill(slice.offset, slice.length).ok()) {
+    return "not filled";
+  }
   std::string bytes(slice.length, '\0');
   size_t done = 0;
   while (done < bytes.size()) {

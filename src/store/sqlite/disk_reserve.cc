@@ -1,4 +1,4 @@
-#include "store/meta/disk_reserve.h"
+#include "store/sqlite/disk_reserve.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
