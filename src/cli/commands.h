@@ -10,20 +10,22 @@ namespace hodei::cli {
 // The whole tree.
 Group BuildCommands();
 
-Group MachineLearningGroup();           // ml_commands.cc: ml-engine, ai-platform
-Group StorageGroup();                   // storage_commands.cc
-Group GsutilGroup();                    // gsutil_commands.cc
-Group ConfigGroup();                    // config_commands.cc
-Group AuthGroup();                      // auth_commands.cc
-Group ProjectsGroup();                  // project_commands.cc
-Group LoggingGroup();                   // logging_commands.cc
-Group JobsGroup();                      // why_command.cc: hodei jobs why
-std::vector<Command> ServerCommands();  // server_commands.cc: up, down, status
-Command DoctorCommand();                // doctor.cc
-Command InitCommand();                  // auth_commands.cc
-Command EnvCommand();                   // env_command.cc
-Command CompletionCommand();            // completion.cc
-Command VersionCommand();               // registry.cc
+Group MachineLearningGroup();               // ml_commands.cc: ml-engine, ai-platform
+Group StorageGroup();                       // storage_commands.cc
+Group GsutilGroup();                        // gsutil_commands.cc
+Group ConfigGroup();                        // config_commands.cc
+Group AuthGroup();                          // auth_commands.cc
+Group ProjectsGroup();                      // project_commands.cc
+Group LoggingGroup();                       // logging_commands.cc
+Group JobsGroup();                          // why_command.cc: hodei jobs why
+std::vector<Command> ServerCommands();      // server_commands.cc: up, down, status
+std::vector<Command> DataFolderCommands();  // data_folder_commands.cc: backup, restore
+Command StorageCheckCommand();              // data_folder_commands.cc: storage fsck
+Command DoctorCommand();                    // doctor.cc
+Command InitCommand();                      // auth_commands.cc
+Command EnvCommand();                       // env_command.cc
+Command CompletionCommand();                // completion.cc
+Command VersionCommand();                   // registry.cc
 
 Group ModelsGroup();                // model_commands.cc
 Group VersionsGroup();              // version_commands.cc

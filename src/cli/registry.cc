@@ -39,6 +39,7 @@ Group BuildCommands() {
                  JobsGroup(),       LoggingGroup(),  MachineLearning(),
                  OperationsGroup(), ProjectsGroup(), StorageGroup()};
   root.commands = ServerCommands();
+  for (Command& command : DataFolderCommands()) root.commands.push_back(std::move(command));
   root.commands.push_back(CompletionCommand());
   root.commands.push_back(DoctorCommand());
   root.commands.push_back(EnvCommand());

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/process.h"
+#include "cli/server_program.h"
 #include "cli/spinner.h"
 #include "sys/file.h"
 
@@ -77,16 +78,6 @@ void PrintLinks(Context& context, const ServerRecord& record, bool started) {
       "jobs "
       "go on\n";
   context.console().Out(text);
-}
-
-Result<std::string> FindServerProgram(Context& context) {
-  std::string beside = context.program_folder() + "/hodeid";
-  if (access(beside.c_str(), X_OK) == 0) return beside;
-  std::string found = FindProgram("hodeid", context.settings().environment());
-  if (!found.empty()) return found;
-  return NotFound(
-      fmt::format("There is no program hodeid in {} or in PATH. Build it with `./run build`.",
-                  context.program_folder()));
 }
 
 ProcessRequest ServerProcess(Context& context, const std::string& program) {

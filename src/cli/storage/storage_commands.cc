@@ -248,6 +248,7 @@ Group StorageGroup() {
   group.groups = {BucketsGroup(), HmacGroup(), ObjectsGroup()};
   group.commands = {CopyCommand(), MoveCommand(), ListCommand(), RsyncCommand(), SignUrlCommand()};
   for (Command& command : ObjectVerbs()) group.commands.push_back(std::move(command));
+  group.commands.push_back(StorageCheckCommand());
   return group;
 }
 
