@@ -81,6 +81,9 @@ struct ReplicaSpec {
   // gives. Needs api_socket_dir and Capabilities::bucket_files. Empty: no.
   std::string bucket_files_project;
   std::chrono::milliseconds stop_grace{10'000};  // between SIGTERM and SIGKILL
+  // How long the program may run before it is killed, whether a server is there or not; 0: for
+  // ever.
+  std::chrono::seconds run_limit{0};
   // The job's log quota: output beyond it is counted and dropped, the program is never blocked.
   int64_t log_bytes_limit = 1LL << 30;
   int64_t log_bytes_per_second = 16LL << 20;

@@ -102,6 +102,31 @@ def test_trainer_that_ignores_sigterm_is_cancelled(env, tmp_path):
     wait_for_state(env, "bad_stubborn", ["CANCELLED"], seconds=60)
 
 
+SETUP_NEVER_ENDS = """
+    import os, time
+    from setuptools import setup
+    while os.path.exists("/opt/hodei"):
+        if os.fork() == 0:
+            os.setsid()
+        time.sleep(1000)
+    setup(name="trainer", version="1", packages=["trainer"])
+    """
+
+
+def builds(server):
+    return [p.name for p in (server.data / "exec" / "replicas").iterdir() if p.name.startswith("env-")]
+
+
+def test_a_build_ends_with_the_job_that_waited_for_it(env, server, tmp_path):
+    submit(env, tmp_path, "bad_patience", "print('never')", SETUP_NEVER_ENDS)
+    assert eventually(lambda: "building the job's packages" in run("hodei jobs why bad_patience", env).stdout, seconds=120)
+    assert builds(server)
+    run("hodei ml-engine jobs cancel bad_patience", env)
+    wait_for_state(env, "bad_patience", ["CANCELLED"], seconds=60)
+    assert eventually(lambda: not builds(server)), builds(server)
+    assert eventually(lambda: not left_in_kernel(server.data)), left_in_kernel(server.data)
+
+
 def test_log_flood_is_capped_and_said(env, tmp_path):
     submit(env, tmp_path, "bad_flood", """
         import os, time

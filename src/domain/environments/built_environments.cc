@@ -234,6 +234,10 @@ Result<State> BuiltEnvironments::Ensure(const Request& request) {
                       request, *runtime, *interpreter);
 }
 
+void BuiltEnvironments::Release(const std::string& build_id) {
+  if (builder_.Release(build_id)) ReplicaChanged(kBuildReplicaPrefix);
+}
+
 Result<State> BuiltEnvironments::Inspect(const Request& request, const RuntimeDefinition& runtime,
                                          const Interpreter& interpreter, Inspection* inspection) {
   if (request.packages.empty()) return State{.phase = State::kReady};

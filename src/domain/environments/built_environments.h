@@ -45,6 +45,7 @@ class BuiltEnvironments : public Environments {
   Result<RuntimeChoice> Resolve(std::string_view runtime_version,
                                 std::string_view python_version) const override;
   Result<State> Ensure(const Request& request) override;
+  void Release(const std::string& build_id) override;
   std::vector<std::string> LaunchArgv(const RuntimeChoice& runtime, std::string_view module,
                                       const std::vector<std::string>& args,
                                       std::string_view job_dir) const override;

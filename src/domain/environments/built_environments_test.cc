@@ -360,6 +360,66 @@ TEST_F(BuiltEnvironmentsTest, ABuildThatHangsIsStoppedAtItsDeadline) {
   EXPECT_THAT(state.error, HasSubstr("longer than 15 minutes"));
 }
 
+TEST_F(BuiltEnvironmentsTest, ABuildThatNobodyWaitsForAnyMoreEnds) {
+  const PackageFile package = Package();
+  Ensure(Make({package}, "job-1"));
+  Ensure(Make({package}, "job-2"));
+  const std::vector<std::string> running = executor_.running();
+  ASSERT_EQ(running.size(), 2u);
+  environments_->Release("job-1");
+  environments_->Release("job-3");
+  environments_->Poll();
+  for (const std::string& id : running) EXPECT_EQ(executor_.stop_requests(id), 0) << id;
+  environments_->Release("job-2");
+  environments_->Poll();
+  for (const std::string& id : running) EXPECT_EQ(executor_.stop_requests(id), 1) << id;
+  for (const std::string& id : running) executor_.Exit(id, {.signal = 9, .stopped = true});
+  environments_->Poll();
+  for (const std::string& id : running) EXPECT_TRUE(executor_.removed(id)) << id;
+  const std::string builds = folder_.path() + "/environments/builds";
+  for (const std::string& owner : *ListDirectory(builds)) {
+    EXPECT_THAT(*ListDirectory(builds + "/" + owner), IsEmpty());
+  }
+}
+
+// Its end is nobody's failure, not even of who asks while it dies.
+TEST_F(BuiltEnvironmentsTest, WhoAsksForABuildThatIsBeingStoppedGetsANewOne) {
+  const PackageFile package = Package();
+  Ensure(Make({package}, "job-1"));
+  const std::vector<std::string> first = executor_.running();
+  environments_->Release("job-1");
+  environments_->Poll();
+  EXPECT_EQ(Ensure(Make({package}, "job-2")).phase, State::kBuilding);
+  for (const std::string& id : first) executor_.Exit(id, {.signal = 9, .stopped = true});
+  environments_->Poll();
+  EXPECT_EQ(BuildAll(Make({package}, "job-2")).phase, State::kReady);
+}
+
+TEST_F(BuiltEnvironmentsTest, AfterARestartABuildThatNobodyAsksForEnds) {
+  const PackageFile package = Package();
+  Ensure(Make({package}, "job-1"));
+  const std::vector<std::string> running = executor_.running();
+  Reopen();
+  Ensure(Make({package}, "job-1"));
+  clock_.Advance(kUnclaimedPatience + std::chrono::seconds(1));
+  environments_->Poll();
+  for (const std::string& id : running) EXPECT_EQ(executor_.stop_requests(id), 0) << id;
+  Reopen();
+  environments_->Poll();
+  for (const std::string& id : running) EXPECT_EQ(executor_.stop_requests(id), 0) << id;
+  clock_.Advance(kUnclaimedPatience + std::chrono::seconds(1));
+  environments_->Poll();
+  for (const std::string& id : running) EXPECT_EQ(executor_.stop_requests(id), 1) << id;
+}
+
+TEST_F(BuiltEnvironmentsTest, BuildsEndOnTheirOwnShouldNoServerBeThere) {
+  Ensure(Make({Package()}));
+  for (const exec::ReplicaSpec& spec : executor_.specs()) {
+    EXPECT_GT(spec.run_limit, std::chrono::seconds(30));
+    EXPECT_LE(spec.run_limit, kRuntimeBuildDeadline + kDeadlineSlack);
+  }
+}
+
 TEST_F(BuiltEnvironmentsTest, AFailedStartIsOurErrorAndIsTriedAgain) {
   executor_.FailStarts(ResourceExhausted("no more processes"));
   Request request = Make({Package()});

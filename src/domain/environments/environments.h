@@ -93,6 +93,10 @@ class Environments {
   // A problem of the user's package is State::kFailed.
   virtual Result<State> Ensure(const Request& request) = 0;
 
+  // The caller of Ensure() with this build_id waits no longer. What was being built for nobody else
+  // is stopped, and built anew when somebody asks. Cheap; an unknown id is none.
+  virtual void Release(const std::string& build_id) = 0;
+
   // The command line of a replica: what `python -m MODULE ARGS --job-dir JOB_DIR` means here.
   // No --job-dir when `job_dir` is empty. `module` and `args` are the user's, passed as argv only.
   virtual std::vector<std::string> LaunchArgv(const RuntimeChoice& runtime, std::string_view module,

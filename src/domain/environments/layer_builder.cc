@@ -191,8 +191,20 @@ exec::ReplicaSpec LayerBuilder::ToReplica(const BuildSpec& spec, const BuildFold
                      .egress = spec.egress};
   replica.log_dir = log_dir;
   replica.stop_grace = std::chrono::seconds(2);
+  replica.run_limit = spec.deadline + kDeadlineSlack;
   replica.log_bytes_limit = 64LL << 20;
   return replica;
+}
+
+bool LayerBuilder::Release(const std::string& waiter) {
+  std::lock_guard lock(mutex_);
+  bool any = false;
+  for (auto& [key, build] : builds_) {
+    if (build.waiters.erase(waiter) == 0 || !build.waiters.empty()) continue;
+    build.abandoned = true;
+    any = true;
+  }
+  return any;
 }
 
 bool LayerBuilder::idle() const {
@@ -217,22 +229,45 @@ bool LayerBuilder::PollBuild(const std::string& key, Build build) {
   switch (status->phase) {
     case exec::ReplicaPhase::kStarting:
     case exec::ReplicaPhase::kRunning:
-      StopIfOverLimits(key, build);
+      if (IsAbandoned(key, build)) {
+        (void)executor_->Stop(build.folder.replica_id, /*now=*/true);
+      } else {
+        StopIfOverLimits(key, build);
+      }
       return false;
     case exec::ReplicaPhase::kExited:
-      Finish(key, build, *status);
+      if (build.abandoned && status->exit.stopped) {
+        Forget(key, build);
+      } else {
+        Finish(key, build, *status);
+      }
       break;
     case exec::ReplicaPhase::kUnknown:
-    case exec::ReplicaPhase::kLost: {
-      // Nobody's fault: forgotten, so that the next Ensure() builds anew.
-      (void)store_->Discard(build.folder);
-      std::lock_guard lock(mutex_);
-      builds_.erase(key);
+    case exec::ReplicaPhase::kLost:
+      Forget(key, build);
       break;
-    }
   }
   (void)executor_->Remove(build.folder.replica_id);
   return true;
+}
+
+bool LayerBuilder::IsAbandoned(const std::string& key, const Build& build) {
+  if (build.abandoned) return true;
+  if (!build.waiters.empty() || clock_->Monotonic() - build.started < kUnclaimedPatience) {
+    return false;
+  }
+  std::lock_guard lock(mutex_);
+  const auto it = builds_.find(key);
+  if (it == builds_.end() || !it->second.waiters.empty()) return false;
+  it->second.abandoned = true;
+  return true;
+}
+
+// Nobody's fault: the next Ensure() builds anew.
+void LayerBuilder::Forget(const std::string& key, const Build& build) {
+  (void)store_->Discard(build.folder);
+  std::lock_guard lock(mutex_);
+  builds_.erase(key);
 }
 
 void LayerBuilder::StopIfOverLimits(const std::string& key, const Build& build) {

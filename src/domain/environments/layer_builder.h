@@ -46,6 +46,11 @@ inline constexpr int64_t kFreeBytesMin = 512LL << 20;  // builds stop before the
 inline constexpr size_t kBuildsMax = 16;               // at the same time; further ones wait
 inline constexpr size_t kFailuresKept = 1000;
 inline constexpr int kLogTailLines = 20;
+// After a restart those who wait ask again within moments; what nobody asks for by then, nobody
+// will.
+inline constexpr std::chrono::minutes kUnclaimedPatience{5};
+// The replica's own limit comes after ours, for the case that no server is there to see to ours.
+inline constexpr std::chrono::seconds kDeadlineSlack{60};
 
 // Thread-safe; Poll() from one thread only.
 class LayerBuilder {
@@ -57,6 +62,10 @@ class LayerBuilder {
 
   // Starts the build of `spec` unless it is published, in progress, or has failed for `waiter`.
   Result<BuildState> Ensure(const BuildSpec& spec, const std::string& waiter);
+
+  // `waiter` waits no longer: builds that only it waited for are to end. True when there are any;
+  // the next Poll() stops them.
+  bool Release(const std::string& waiter);
 
   // Looks at every build in progress: publishes, fails, stops what is over its limits. May take
   // seconds (it syncs a file system). True when an Ensure() may answer otherwise than before.
@@ -73,6 +82,8 @@ class LayerBuilder {
     Nanoseconds started;      // monotonic
     std::string stop_reason;  // why we stopped it; empty otherwise
     std::set<std::string> waiters;
+    // Nobody waits: it is being stopped, no failure of anybody's, and forgotten at its end.
+    bool abandoned = false;
   };
 
   Status RemoveStrays();
@@ -84,6 +95,8 @@ class LayerBuilder {
   // Each returns whether the build is over.
   bool PollBuild(const std::string& key, Build build);
   void StopIfOverLimits(const std::string& key, const Build& build);
+  bool IsAbandoned(const std::string& key, const Build& build);
+  void Forget(const std::string& key, const Build& build);
   void Finish(const std::string& key, const Build& build, const exec::ReplicaStatus& status);
   std::string FailureText(const Build& build, const exec::ReplicaStatus& status) const;
   void RecordFailure(const std::string& key, const std::string& error);

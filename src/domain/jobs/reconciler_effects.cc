@@ -23,6 +23,10 @@ constexpr std::chrono::seconds kStopCheckInterval{5};
 // How old the news of a build may be that a person is told.
 constexpr std::chrono::seconds kProgressInterval{2};
 
+std::string BuildIdOf(const JobRecord& record, int attempt) {
+  return fmt::format("{}-a{}", record.uid(), attempt);
+}
+
 bool MayPass(Code code) {
   return code == Code::kResourceExhausted || code == Code::kUnavailable ||
          code == Code::kDeadlineExceeded;
@@ -167,7 +171,7 @@ Result<environments::State> JobReconciler::EnsureStaged(const JobRecord& record,
   ensured->warnings.insert(ensured->warnings.end(), request.runtime.warnings.begin(),
                            request.runtime.warnings.end());
   request.packages = ensured->files;
-  request.build_id = fmt::format("{}-a{}", record.uid(), ensured->attempt);
+  request.build_id = BuildIdOf(record, ensured->attempt);
   request.log_dir = fmt::format("{}/build-a{}", folders.logs, ensured->attempt);
   RETURN_IF_ERROR(MakeDirectories(request.log_dir));
   RETURN_IF_ERROR(deps_.log->AddSource({.project = record.project(),
@@ -268,6 +272,9 @@ void JobReconciler::Finish(Entry* entry) {
   entry->finishing = true;
   if (entry->tasks > 0) return;
   const JobRecord& record = entry->record;
+  for (int attempt = 1; attempt <= record.attempt().number(); ++attempt) {
+    deps_.environments->Release(BuildIdOf(record, attempt));
+  }
   (void)deps_.sockets->Close(entry->name);
   std::vector<std::string> replicas;
   for (const Replica& replica : record.attempt().replicas()) {

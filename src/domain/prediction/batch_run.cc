@@ -200,6 +200,7 @@ Status BatchRun::Prepare(std::stop_token stop) {
     }
     (void)Wait(stop, std::chrono::minutes(1));
   }
+  if (cancelled_) deps_.environments->Release(request.build_id);
   const std::string config_dir = dir_ + "/config";
   RETURN_IF_ERROR(MakeDirectories(config_dir, 0755));
   return WriteFileDurably(

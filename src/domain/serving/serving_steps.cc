@@ -40,6 +40,10 @@ std::string ServingReconciler::DirOf(const Entry& entry) const {
   return fmt::format("{}/{}", options_.dir, entry.record().uid());
 }
 
+std::string ServingReconciler::BuildIdOf(const Entry& entry) {
+  return fmt::format("srv-{}-b{}", entry.record().uid(), entry.build);
+}
+
 ServedModel ServingReconciler::ModelOf(const Entry& entry) const {
   ServedModel model;
   model.project = entry.record().project();
@@ -234,7 +238,7 @@ Result<environments::State> ServingReconciler::EnsureEnvironment(Entry* entry) {
                                                                 entry->version().python_version()));
   request.packages = entry->packages;
   request.layers.assign(source.layers().begin(), source.layers().end());
-  request.build_id = fmt::format("srv-{}-b{}", entry->record().uid(), entry->build);
+  request.build_id = BuildIdOf(*entry);
   return deps_.environments->Ensure(request);
 }
 
@@ -340,6 +344,7 @@ Status ServingReconciler::FinishDeletion(Entry* entry) {
     return finished;
   }
   RETURN_IF_ERROR(finished);
+  deps_.environments->Release(BuildIdOf(*entry));
   (void)RemoveTree(DirOf(*entry));
   Drop(entry);
   return OkStatus();

@@ -61,6 +61,15 @@ TEST_P(LocalExecutorTest, LinesOfBothStreamsComeInTheOrderInWhichTheyWereWritten
   EXPECT_EQ(Logs("order").text, expected);
 }
 
+TEST_P(LocalExecutorTest, AProgramThatRunsLongerThanItsLimitIsKilledByItsSupervisor) {
+  ReplicaSpec spec = local().Lasting("limit", /*ignore_term=*/true);
+  spec.run_limit = std::chrono::seconds(1);
+  const auto end = RunToEnd(spec);
+  EXPECT_EQ(end.exit.signal, SIGKILL);
+  EXPECT_EQ(end.exit.detail, "it ran longer than 1 s");
+  EXPECT_FALSE(end.exit.stopped);
+}
+
 TEST_P(LocalExecutorTest, SeesOnlyItsOwnWorld) {
   const auto end = RunShell("world",
                             "set -e; test $(id -u) = 1000; cd /work; echo x > file; touch /tmp/y; "

@@ -55,6 +55,7 @@ void AddSpec(const ReplicaSpec& spec, Record* record) {
   for (const std::string& name : spec.private_names) record->Add("private_name", name);
   record->Add("bucket_files_project", spec.bucket_files_project);
   record->AddInt("stop_grace_ms", spec.stop_grace.count());
+  record->AddInt("run_limit_s", spec.run_limit.count());
   record->AddInt("log_bytes_limit", spec.log_bytes_limit);
   record->AddInt("log_bytes_per_second", spec.log_bytes_per_second);
 }
@@ -82,6 +83,8 @@ Status ReadSpec(const Record& record, ReplicaSpec* spec) {
   spec->bucket_files_project = record.Get("bucket_files_project");
   ASSIGN_OR_RETURN(const int64_t grace, record.GetInt("stop_grace_ms", 0));
   spec->stop_grace = std::chrono::milliseconds(grace);
+  ASSIGN_OR_RETURN(const int64_t run_limit, record.GetInt("run_limit_s", 0));
+  spec->run_limit = std::chrono::seconds(run_limit);
   ASSIGN_OR_RETURN(spec->log_bytes_limit, record.GetInt("log_bytes_limit", 0));
   ASSIGN_OR_RETURN(spec->log_bytes_per_second, record.GetInt("log_bytes_per_second", 0));
   return OkStatus();

@@ -108,6 +108,7 @@ void Supervisor::ArmTimer() {
 // Ends when the sandbox has ended and its pipes are drained: after that no process is left that
 // could write.
 void Supervisor::Loop() {
+  if (plan_.spec.run_limit.count() > 0) ends_at_ = clock_.Monotonic() + plan_.spec.run_limit;
   ArmTimer();
   Reap();
   while (!sandbox_ended_ || output_.open()) {
@@ -215,6 +216,11 @@ void Supervisor::HandleTick() {
   (void)!read(timer_.get(), &count, sizeof count);
   log_->Tick();
   if (kill_at_.count() != 0 && clock_.Monotonic() >= kill_at_) KillEverything();
+  if (ends_at_.count() != 0 && clock_.Monotonic() >= ends_at_) {
+    ends_at_ = Nanoseconds(0);
+    failure_ = fmt::format("it ran longer than {} s", plan_.spec.run_limit.count());
+    KillEverything();
+  }
   if (sandbox_ended_) {
     // A pipe that is still open has a writer outside: a file descriptor passed out of the sandbox
     // cannot exist, so this is a process that dies slowly.

@@ -89,6 +89,7 @@ class Supervisor {
   bool killed_ = false;
   bool out_of_memory_ = false;
   Nanoseconds kill_at_{0};  // monotonic; 0: no deadline
+  Nanoseconds ends_at_{0};  // ReplicaSpec::run_limit, likewise
 };
 
 }  // namespace hodei::exec

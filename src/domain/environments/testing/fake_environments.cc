@@ -63,6 +63,16 @@ void FakeEnvironments::SetEnsureHook(std::function<void(const Request& request)>
   ensure_hook_ = std::move(hook);
 }
 
+void FakeEnvironments::Release(const std::string& build_id) {
+  std::lock_guard lock(mutex_);
+  released_.push_back(build_id);
+}
+
+std::vector<std::string> FakeEnvironments::released() const {
+  std::lock_guard lock(mutex_);
+  return released_;
+}
+
 Result<State> FakeEnvironments::Ensure(const Request& request) {
   std::function<void(const Request&)> hook;
   {

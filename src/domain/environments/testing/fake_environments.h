@@ -26,10 +26,12 @@ class FakeEnvironments : public Environments {
   // Called in Ensure() before it answers, without a lock held.
   void SetEnsureHook(std::function<void(const Request& request)> hook);
   std::vector<Request> requests() const;
+  std::vector<std::string> released() const;
 
   Result<RuntimeChoice> Resolve(std::string_view runtime_version,
                                 std::string_view python_version) const override;
   Result<State> Ensure(const Request& request) override;
+  void Release(const std::string& build_id) override;
   // {"python", "-m", module, args…, "--job-dir", job_dir} with a python that exists on the machine.
   std::vector<std::string> LaunchArgv(const RuntimeChoice& runtime, std::string_view module,
                                       const std::vector<std::string>& args,
@@ -45,6 +47,7 @@ class FakeEnvironments : public Environments {
   std::map<std::string, State> states_;
   Status error_;
   std::vector<Request> requests_;
+  std::vector<std::string> released_;
   std::function<void(const Request&)> ensure_hook_;
   std::function<void()> changed_;
 };
