@@ -113,7 +113,8 @@ class HttpServer {
   // The same with TLS: each connection is served with the certificate of the name it asks for.
   virtual Status ListenUnixTls(const std::string& path, mode_t mode, const std::string& label,
                                std::shared_ptr<const NameCertificates> certificates) = 0;
-  // Stops listening there, closes its connections and removes the socket file. OK when unknown.
+  // Removes the socket file, then, in a moment and on the server's threads, stops listening there
+  // and closes its connections: a request on one of them may still be served. OK when unknown.
   virtual Status CloseUnix(const std::string& label) = 0;
   virtual Status Start() = 0;
   // Stops accepting, lets running requests finish within `grace`, then closes. Idempotent.
