@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 
 #include "store/backup/sqlite_snapshot.h"
 #include "store/object/local_files.h"
@@ -26,8 +27,22 @@ bool IsDirectory(const std::string& path) {
   return lstat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+// A link to a file beside it, as trust stores name their certificates by hash. A link elsewhere is
+// none of ours and would say nothing in another place: it is left out.
+Status CopyLink(const std::string& from, const std::string& to) {
+  std::string target(NAME_MAX + 1, '\0');
+  const ssize_t n = readlink(from.c_str(), target.data(), target.size());
+  if (n < 0) return errno == ENOENT ? OkStatus() : ErrnoStatus(errno, "read the link " + from);
+  target.resize(static_cast<size_t>(n));
+  if (target.size() > NAME_MAX || target.find('/') != std::string::npos) return OkStatus();
+  if (symlink(target.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, "make the link " + to);
+  return OkStatus();
+}
+
 // Regular files as long as they are now; a file that is gone when its turn comes is left out.
 Status CopyOne(const std::string& from, const std::string& to) {
+  struct stat kind {};
+  if (lstat(from.c_str(), &kind) == 0 && S_ISLNK(kind.st_mode)) return CopyLink(from, to);
   Result<UniqueFd> in = OpenFile(from, O_RDONLY | O_NOFOLLOW);
   if (in.status().code() == Code::kNotFound) return OkStatus();
   RETURN_IF_ERROR(in.status());

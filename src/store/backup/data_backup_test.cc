@@ -25,6 +25,10 @@ class DataBackup : public ::testing::Test {
   void SetUp() override {
     ASSERT_THAT(MakeDirectories(Data() + "/logs/a"), IsOk());
     ASSERT_THAT(WriteFileDurably(Data() + "/logs/a/0", "a line\n"), IsOk());
+    ASSERT_THAT(MakeDirectories(Data() + "/tls/certs"), IsOk());
+    ASSERT_THAT(WriteFileDurably(Data() + "/tls/certs/ca.pem", "a certificate"), IsOk());
+    ASSERT_EQ(symlink("ca.pem", (Data() + "/tls/certs/002c0b4f.0").c_str()), 0);
+    ASSERT_EQ(symlink("/etc/passwd", (Data() + "/tls/certs/elsewhere").c_str()), 0);
     ASSERT_THAT(WriteFileDurably(Data() + "/page-token.key", "key"), IsOk());
     ASSERT_THAT(WriteFileDurably(Data() + "/server.json", "{}"), IsOk());
     Open();
@@ -95,6 +99,12 @@ TEST_F(DataBackup, IsOneMomentOfAStoreUnderLoad) {
     const std::string restored = Path(fmt::format("restored-{}", round));
     ASSERT_THAT(RestoreBackup(backup, restored), IsOk());
     EXPECT_TRUE(FileExists(restored + "/logs/a/0"));
+    ASSERT_OK_AND_ASSIGN(const std::string linked, ReadFile(restored + "/tls/certs/ca.pem"));
+    EXPECT_EQ(linked, "a certificate");
+    char link[16] = {};
+    EXPECT_EQ(readlink((restored + "/tls/certs/002c0b4f.0").c_str(), link, sizeof link - 1), 6);
+    EXPECT_STREQ(link, "ca.pem");
+    EXPECT_FALSE(FileExists(restored + "/tls/certs/elsewhere"));
     EXPECT_TRUE(FileExists(restored + "/page-token.key"));
     EXPECT_FALSE(FileExists(restored + "/server.json"));
     ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ObjectStore> there, OpenObjects(restored));
