@@ -377,7 +377,8 @@ TEST_F(BuiltEnvironmentsTest, ABuildThatNobodyWaitsForAnyMoreEnds) {
   environments_->Poll();
   for (const std::string& id : running) EXPECT_TRUE(executor_.removed(id)) << id;
   const std::string builds = folder_.path() + "/environments/builds";
-  for (const std::string& owner : *ListDirectory(builds)) {
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> owners, ListDirectory(builds));
+  for (const std::string& owner : owners) {
     EXPECT_THAT(*ListDirectory(builds + "/" + owner), IsEmpty());
   }
 }
