@@ -13,7 +13,10 @@ constexpr std::chrono::minutes kLongestSleep{10};
 }  // namespace
 
 BatchReconciler::BatchReconciler(BatchOptions options, BatchDependencies dependencies)
-    : options_(std::move(options)), deps_(dependencies), table_(dependencies.store) {
+    : options_(std::move(options)),
+      deps_(dependencies),
+      earlier_holders_(dependencies.objects->ListHolders(kBatchHolderPrefix)),
+      table_(dependencies.store) {
   watch_ = deps_.store->WatchKind(jobs::kJobKind, [this](const std::vector<std::string>& names) {
     const std::lock_guard lock(mutex_);
     changed_.insert(names.begin(), names.end());
@@ -62,7 +65,8 @@ Status BatchReconciler::LoadAll() {
   return OkStatus();
 }
 
-// Holds whose job never came to be, or has ended: the server ended in between.
+// Holds whose job never came to be, or has ended: the server ended in between. Only those of an
+// earlier life: a request of this one may stand between its hold and its job now.
 void BatchReconciler::ReleaseForgotten(const std::vector<std::string>& live) {
   std::set<std::string> wanted;
   for (const std::string& name : live) {
@@ -70,9 +74,12 @@ void BatchReconciler::ReleaseForgotten(const std::vector<std::string>& live) {
     if (!stored.ok()) return;
     wanted.insert(HolderOfBatch(stored->record.uid()));
   }
-  const auto holders = deps_.objects->ListHolders(kBatchHolderPrefix);
-  if (!holders.ok()) return;
-  for (const std::string& holder : *holders) {
+  if (!earlier_holders_.ok()) {
+    spdlog::error("batch predictions: holds without a job stay: {}",
+                  earlier_holders_.status().ToString());
+    return;
+  }
+  for (const std::string& holder : *earlier_holders_) {
     if (!wanted.contains(holder)) (void)deps_.objects->ReleaseGenerations(holder);
   }
 }

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "domain/prediction/batch_run.h"
 
@@ -19,6 +20,7 @@ inline constexpr size_t kBatchRunsMax = 2;
 
 class BatchReconciler {
  public:
+  // Before the server takes requests: what is held now is of an earlier life.
   BatchReconciler(BatchOptions options, BatchDependencies dependencies);
   ~BatchReconciler();
   BatchReconciler(const BatchReconciler&) = delete;
@@ -39,6 +41,7 @@ class BatchReconciler {
 
   const BatchOptions options_;
   const BatchDependencies deps_;
+  const Result<std::vector<std::string>> earlier_holders_;
   jobs::JobTable table_;
   std::map<int64_t, std::string> queue_;                   // by order of creation
   std::map<std::string, std::unique_ptr<BatchRun>> runs_;  // by job name

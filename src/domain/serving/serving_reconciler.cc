@@ -30,7 +30,9 @@ std::string UidOfReplica(std::string_view id) {
 }  // namespace
 
 ServingReconciler::ServingReconciler(ServingOptions options, ServingDependencies dependencies)
-    : options_(std::move(options)), deps_(dependencies) {
+    : options_(std::move(options)),
+      deps_(dependencies),
+      earlier_holders_(dependencies.objects->ListHolders(kHolderPrefix)) {
   watch_ =
       deps_.store->WatchKind(models::kVersionKind, [this](const std::vector<std::string>& names) {
         const std::lock_guard lock(inbox_mutex_);
@@ -196,11 +198,15 @@ Status ServingReconciler::LoadAll() {
   return OkStatus();
 }
 
-// Holds whose version never came to be: the server ended between the two commits.
+// Holds whose version never came to be: the server ended between the two commits. Only those of
+// an earlier life: a request of this one may stand between its commits now.
 void ServingReconciler::ReleaseForgotten() {
-  const auto holders = deps_.objects->ListHolders(kHolderPrefix);
-  if (!holders.ok()) return;
-  for (const std::string& holder : *holders) {
+  if (!earlier_holders_.ok()) {
+    spdlog::error("serving: holds without a version stay: {}",
+                  earlier_holders_.status().ToString());
+    return;
+  }
+  for (const std::string& holder : *earlier_holders_) {
     if (by_uid_.contains(std::string_view(holder).substr(std::string_view(kHolderPrefix).size()))) {
       continue;
     }

@@ -58,6 +58,7 @@ struct ServingDependencies {
 
 class ServingReconciler {
  public:
+  // Before the server takes requests: what is held now is of an earlier life.
   ServingReconciler(ServingOptions options, ServingDependencies dependencies);
   // Stops its thread; nodes go on.
   ~ServingReconciler();
@@ -124,6 +125,7 @@ class ServingReconciler {
 
   const ServingOptions options_;
   const ServingDependencies deps_;
+  const Result<std::vector<std::string>> earlier_holders_;  // before this server took a request
 
   // Only the reconciling thread uses these.
   bool loaded_ = false;

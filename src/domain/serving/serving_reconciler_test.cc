@@ -176,6 +176,17 @@ TEST_F(ServingReconcilerTest, AVersionIsLoadedServedIdledWokenAndDeleted) {
   EXPECT_TRUE(objects_->ListHolders(kHolderPrefix)->empty());
 }
 
+// A request that came before the first pass holds its files and has no version yet.
+TEST_F(ServingReconcilerTest, OnlyHoldsOfAnEarlierLifeAreReleasedWithoutAVersion) {
+  const std::vector<store::GenerationName> files = {{"bucket", "m/model.bst", generation_}};
+  ASSERT_THAT(objects_->HoldGenerations("version:earlier", files), IsOk());
+  NewReconciler();
+  ASSERT_THAT(objects_->HoldGenerations("version:underway", files), IsOk());
+  (void)reconciler_->RunOnce();
+  ASSERT_OK_AND_ASSIGN(const auto holders, objects_->ListHolders(kHolderPrefix));
+  EXPECT_THAT(holders, ::testing::ElementsAre("version:underway"));
+}
+
 TEST_F(ServingReconcilerTest, LaterNodesStartFromTheCompiledFormOfTheFirst) {
   compiled_ = "HCF1 and what follows";
   MakeReady("v");
