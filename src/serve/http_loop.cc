@@ -42,7 +42,9 @@ struct HttpLoop::Connection {
   size_t body_at = 0;
   size_t body_size = 0;
   std::atomic<bool> busy{false};  // a request is with the handler or being answered
-  uint32_t armed = EPOLLIN;       // level-triggered: what the loop waits for
+  // Said before a connection goes to whichever thread the next event finds, and read there first:
+  // the kernel orders the two anyway, but only this says so to the compiler and to tools.
+  std::atomic<uint32_t> armed{EPOLLIN};
   std::string out_head;
   std::string out_body;
   size_t written = 0;
@@ -157,6 +159,7 @@ void HttpLoop::Accept() {
 }
 
 void HttpLoop::OnEvent(Connection* connection, uint32_t events) {
+  (void)connection->armed.load(std::memory_order_acquire);
   if ((events & EPOLLOUT) != 0) return Write(connection);
   Read(connection);
 }
@@ -264,8 +267,8 @@ void HttpLoop::Next(Connection* connection) {
 }
 
 void HttpLoop::Arm(Connection* connection, uint32_t events) {
-  if (!one_shot_ && connection->armed == events) return;
-  connection->armed = events;
+  if (!one_shot_ && connection->armed.load(std::memory_order_relaxed) == events) return;
+  connection->armed.store(events, std::memory_order_release);
   epoll_event event{};
   event.events = events | (one_shot_ ? EPOLLONESHOT : 0U);
   event.data.ptr = connection;
