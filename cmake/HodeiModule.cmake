@@ -87,7 +87,12 @@ function(hodei_module name)
     target_compile_definitions(${name}_test PRIVATE HODEI_TESTDATA="${dir}/testdata"
                                HODEI_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name}_test COMMAND ${name}_test --gtest_brief=1)
-    set_tests_properties(${name}_test PROPERTIES TIMEOUT 600
+    # Sanitized code without optimising takes ten times as long.
+    set(timeout 600)
+    if(HODEI_SANITIZE)
+      set(timeout 2400)
+    endif()
+    set_tests_properties(${name}_test PROPERTIES TIMEOUT ${timeout}
                          ENVIRONMENT "HODEI_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   endif()
   if(benchmarks AND HODEI_BENCHMARKS)
