@@ -5,16 +5,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "cli/help.h"
 #include "cli/suggestion.h"
 
 namespace hodei::cli {
 namespace {
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 // "a,b" → {a, b}; "^:^a:b" → {a, b} with the separator between the carets. Empty text: no items.
 std::vector<std::string> SplitList(std::string_view text) {
@@ -186,7 +182,7 @@ class LineParser {
   void TakeSwitch(const Flag& flag, const std::string& word, size_t equals, bool negated) {
     std::string value = negated ? "false" : "true";
     if (equals != word.npos) {
-      value = Lower(word.substr(equals + 1));
+      value = AsciiLower(word.substr(equals + 1));
       if (value != "true" && value != "false") {
         return Fail(flag, fmt::format("ignored explicit argument '{}'", word.substr(equals + 1)),
                     true);
@@ -213,7 +209,7 @@ class LineParser {
       const auto known = [&flag](const std::string& choice) {
         return std::find(flag.choices.begin(), flag.choices.end(), choice) != flag.choices.end();
       };
-      std::string lower = Lower(value);
+      std::string lower = AsciiLower(value);
       // As gcloud does: the API's spelling of a choice (STANDARD_1) is taken too.
       if (!known(lower)) std::replace(lower.begin(), lower.end(), '_', '-');
       if (!known(lower)) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/ascii.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/process.h"
@@ -167,7 +168,7 @@ std::optional<Finding> ParseServerFinding(std::string_view line) {
     subject = colon == line.npos ? "sandbox" : std::string(line.substr(rest, colon - rest));
     text = line.substr(colon == line.npos ? rest : colon + 2);
   }
-  for (char& c : level) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  level = AsciiLower(level);
   if (level != "ok" && level != "warn" && level != "fail") return std::nullopt;
   return Finding{level == "fail"   ? Level::kFail
                  : level == "warn" ? Level::kWarn

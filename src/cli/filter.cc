@@ -7,6 +7,7 @@
 #include <regex>
 #include <vector>
 
+#include "base/ascii.h"
 #include "cli/format_spec.h"
 #include "cli/printer.h"
 
@@ -26,12 +27,6 @@ namespace {
 
 using Node = Filter::Node;
 using NodePointer = std::shared_ptr<Node>;
-
-std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 class Parser {
  public:
@@ -212,11 +207,12 @@ bool Has(const Json& value, const std::string& operand) {
   if (operand == "*") return !value.is_null();
   if (value.is_structured()) {
     for (const auto& [key, member] : value.items()) {
-      if ((value.is_object() && Lower(key) == Lower(operand)) || Has(member, operand)) return true;
+      if ((value.is_object() && AsciiLower(key) == AsciiLower(operand)) || Has(member, operand))
+        return true;
     }
     return false;
   }
-  std::string text = Lower(ScalarText(value)), wanted = Lower(operand);
+  std::string text = AsciiLower(ScalarText(value)), wanted = AsciiLower(operand);
   if (!wanted.empty() && wanted.back() == '*') {
     wanted.pop_back();
     return text.rfind(wanted, 0) == 0;
@@ -260,7 +256,7 @@ bool TestTerm(const Node& node, const Json& value) {
       if (node.op == "<=") return order <= 0;
       if (node.op == ">") return order > 0;
       if (node.op == ">=") return order >= 0;
-      return order == 0 || Lower(ScalarText(one)) == Lower(operand);
+      return order == 0 || AsciiLower(ScalarText(one)) == AsciiLower(operand);
     });
   };
   bool found = std::any_of(node.values.begin(), node.values.end(), one_value);

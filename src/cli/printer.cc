@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "cli/yaml_printer.h"
 
 namespace hodei::cli {
@@ -83,10 +84,7 @@ std::string RenderCsv(const FormatSpec& format, const std::vector<Json>& items) 
   std::string out;
   if (format.attributes.find("no-heading") == format.attributes.end()) {
     for (size_t i = 0; i < format.columns.size(); ++i) {
-      std::string label = format.columns[i].label;
-      std::transform(label.begin(), label.end(), label.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      out += (i > 0 ? "," : "") + CsvField(label);
+      out += (i > 0 ? "," : "") + CsvField(AsciiLower(format.columns[i].label));
     }
     out += "\n";
   }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace hodei::net {
 namespace {
 
@@ -18,14 +20,6 @@ bool IsHostName(std::string_view name) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
                   c == '_';
          });
-}
-
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
 }
 
 }  // namespace
@@ -56,7 +50,7 @@ bool NameCertificates::Covers(std::string_view name) const {
 }
 
 Result<TlsFiles> NameCertificates::Issue(std::string_view name) const {
-  const std::string host = LowerCase(name);
+  const std::string host = AsciiLower(name);
   if (!IsHostName(host) || !Covers(host)) {
     return NotFound(fmt::format("no certificate for '{}'", host));
   }

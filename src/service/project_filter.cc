@@ -4,18 +4,12 @@
 
 #include <optional>
 
+#include "base/ascii.h"
+
 namespace hodei::service {
 namespace {
 
 using google::cloud::resourcemanager::v1::Project;
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 // Absent when the project has no such label.
 std::optional<std::string> FieldOf(const Project& project, std::string_view field) {
@@ -25,7 +19,7 @@ std::optional<std::string> FieldOf(const Project& project, std::string_view fiel
   if (field == "projectnumber") return std::to_string(project.project_number());
   const std::string_view key = field.substr(std::string_view("labels.").size());
   for (const auto& [label, value] : project.labels()) {
-    if (Lower(label) == key) return value;
+    if (AsciiLower(label) == key) return value;
   }
   return std::nullopt;
 }
@@ -76,8 +70,8 @@ Result<ProjectFilter> ProjectFilter::Parse(std::string_view text) {
     if (word == "AND") continue;
     const size_t operation = word.find_first_of(":=");
     if (operation == std::string::npos || operation == 0) return BadFilter(word);
-    Term term{Lower(std::string_view(word).substr(0, operation)),
-              Lower(std::string_view(word).substr(operation + 1))};
+    Term term{AsciiLower(std::string_view(word).substr(0, operation)),
+              AsciiLower(std::string_view(word).substr(operation + 1))};
     if (!IsField(term.field) || term.value.empty()) return BadFilter(word);
     if (term.value.back() == '*') {
       term.is_prefix = true;
@@ -91,7 +85,7 @@ bool ProjectFilter::Matches(const Project& project) const {
   for (const Term& term : terms_) {
     const std::optional<std::string> value = FieldOf(project, term.field);
     if (!value) return false;
-    const std::string lower = Lower(*value);
+    const std::string lower = AsciiLower(*value);
     if (term.is_prefix ? !lower.starts_with(term.value) : lower != term.value) return false;
   }
   return true;

@@ -5,18 +5,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/encoding.h"
 
 namespace hodei::cli {
 namespace {
 
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 Result<std::string> RoleOf(const std::string& word) {
-  std::string lower = Lower(word);
+  std::string lower = AsciiLower(word);
   if (lower == "r" || lower == "read" || lower == "reader") return std::string("READER");
   if (lower == "w" || lower == "write" || lower == "writer") return std::string("WRITER");
   if (lower == "fc" || lower == "o" || lower == "owner" || lower == "full_control")
@@ -57,7 +53,7 @@ Result<AccessChange> ParseAccessWords(char kind, const std::string& text, bool r
     return InvalidArgument(fmt::format("[{}]: give WHO:PERMISSION, for example AllUsers:R.", text));
   }
   std::string who = text.substr(0, colon);
-  std::string lower = Lower(who);
+  std::string lower = AsciiLower(who);
   if (lower == "all" || lower == "allusers") {
     change.entity = "allUsers";
   } else if (lower == "allauth" || lower == "allauthenticatedusers") {

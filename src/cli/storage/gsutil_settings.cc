@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "cli/storage/bucket_settings.h"
 #include "cli/storage/storage_commands.h"
 #include "cli/storage/storage_handlers.h"
@@ -250,8 +251,7 @@ Result<Json> HeaderChanges(const std::vector<std::string>& headers) {
       size_t start = header.find_first_not_of(' ', colon + 1);
       if (start != header.npos) value = header.substr(start);
     }
-    std::string lower = name;
-    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const std::string lower = AsciiLower(name);
     if (lower.rfind("x-goog-meta-", 0) == 0) {
       changes["metadata"][name.substr(12)] = value;
       continue;

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "cli/storage/storage_handlers.h"
 
@@ -21,11 +22,10 @@ constexpr std::pair<const char*, const char*> kMetadataFlags[] = {
 void AddHeader(const std::string& header, ObjectSettings* settings) {
   size_t colon = header.find(':');
   if (colon == header.npos) return;
-  std::string name = header.substr(0, colon);
+  const std::string name = AsciiLower(header.substr(0, colon));
   std::string value = header.substr(header.find_first_not_of(' ', colon + 1) == header.npos
                                         ? header.size()
                                         : header.find_first_not_of(' ', colon + 1));
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (const auto& [flag, field] : kMetadataFlags) {
     if (name == flag) settings->fields[field] = value;
   }

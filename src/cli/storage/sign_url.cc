@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "cli/service_account.h"
@@ -20,11 +21,6 @@ namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 std::tm Utc(WallTime time) { return fmt::gmtime(std::time_t(time.unix_nanos / kNanosPerSecond)); }
 
 std::string KeyFile(Context& context) {
@@ -34,9 +30,9 @@ std::string KeyFile(Context& context) {
 
 Result<std::string> RegionOf(Context& context, Api& api, const std::string& bucket) {
   std::string given = context.line().Text("region");
-  if (!given.empty() && given != "auto") return Lower(given);
+  if (!given.empty() && given != "auto") return AsciiLower(given);
   Result<Json> found = GetBucket(api, bucket);
-  if (found.ok()) return Lower(MemberText(*found, "location"));
+  if (found.ok()) return AsciiLower(MemberText(*found, "location"));
   return Annotate(
       found.status(),
       fmt::format("Failed to auto-detect the region for {}; give it with --region", bucket));
@@ -83,7 +79,7 @@ Result<std::string> SignedUrl(const SignedUrlRequest& request, const std::string
                               const std::string& private_key) {
   std::string host = request.server_url.substr(request.server_url.find("://") + 3);
   std::map<std::string, std::string> headers = {{"host", host}};
-  for (const auto& [name, value] : request.headers) headers[Lower(name)] = value;
+  for (const auto& [name, value] : request.headers) headers[AsciiLower(name)] = value;
   std::string canonical_headers, signed_headers;
   for (const auto& [name, value] : headers) {
     canonical_headers += name + ":" + value + "\n";

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <utility>
 
+#include "base/ascii.h"
 #include "store/log/filter_lexer.h"
 #include "store/log/filter_tree.h"
 
@@ -13,12 +14,6 @@ namespace {
 
 using Node = Filter::Node;
 using NodePtr = std::unique_ptr<Node>;
-
-std::string Fold(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 class Parser {
  public:
@@ -124,7 +119,7 @@ class Parser {
 
   Result<NodePtr> Text(const std::string& text) {
     ASSIGN_OR_RETURN(NodePtr node, Make(Node::Kind::kText));
-    node->folded = Fold(text);
+    node->folded = AsciiLower(text);
     return node;
   }
 
@@ -205,7 +200,7 @@ class Parser {
     node->op = ToOp(op);
     node->path = path;
     node->value = value;
-    node->folded = Fold(value);
+    node->folded = AsciiLower(value);
     if (node->op == Node::Op::kMatch || node->op == Node::Op::kNotMatch) {
       re2::RE2::Options options;
       options.set_log_errors(false);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "net/scoped_signature.h"
@@ -19,14 +20,6 @@ std::string BasicTime(WallTime now) {
   std::string text = FormatRfc3339(now, 0);
   std::erase_if(text, [](char c) { return c == '-' || c == ':'; });
   return text;
-}
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 }  // namespace
@@ -56,7 +49,7 @@ Status SignS3Request(const S3Credentials& credentials, std::string_view host,
   request->headers.Set("x-amz-date", time);
   std::map<std::string, std::string> headers;
   for (const auto& [name, value] : request->headers.fields()) {
-    const std::string lower = Lower(name);
+    const std::string lower = AsciiLower(name);
     if (lower == "host" || lower == "range" || lower.starts_with("x-amz-")) headers[lower] = value;
   }
   std::string names;

@@ -4,19 +4,12 @@
 #include <map>
 #include <set>
 
+#include "base/ascii.h"
 #include "net/scoped_signature.h"
 #include "wire/gcs/signature.h"
 
 namespace hodei::wire::gcs {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 // Trimmed, with runs of white space as one space.
 void AppendCollapsed(std::string_view text, std::string* out) {
@@ -75,7 +68,7 @@ Result<std::string> CanonicalRequest(const Request& request,
 std::string ExtensionHeaders(const Request& request, std::string_view prefix) {
   std::set<std::string> names;
   for (const auto& [name, value] : request.headers.fields()) {
-    std::string lower = Lower(name);
+    std::string lower = AsciiLower(name);
     if (lower.starts_with(prefix)) names.insert(std::move(lower));
   }
   std::string out;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "wire/gcs/gcs_error.h"
 
 namespace hodei::wire::gcs {
@@ -72,10 +73,7 @@ std::string_view Request::SessionOwner() const {
 
 std::string VirtualBucket(std::string_view host, std::span<const std::string> bases) {
   const size_t colon = host.rfind(':');
-  std::string name(host.substr(0, colon));
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  std::string name = AsciiLower(host.substr(0, colon));
   for (const std::string& base : bases) {
     if (name.size() <= base.size() + 1 || !name.ends_with(base)) continue;
     const size_t dot = name.size() - base.size() - 1;

@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/secret.h"
 #include "wire/gcs/canonical_request.h"
@@ -166,8 +167,7 @@ bool IsSigned(const Claim& claim, std::string_view name) {
 // What nobody signed must not change what the request does.
 Status CheckUnsignedHeaders(const Request& request, const Claim& claim) {
   for (const auto& [name, value] : request.headers.fields()) {
-    std::string lower = name;
-    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const std::string lower = AsciiLower(name);
     const bool ours = lower.starts_with("x-goog-") || lower.starts_with("x-amz-");
     if (!ours || IsSigned(claim, lower)) continue;
     if (lower.starts_with("x-goog-custom-audit-")) continue;
