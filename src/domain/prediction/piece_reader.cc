@@ -9,6 +9,8 @@
 #include <functional>
 #include <memory>
 
+#include "store/object/file_bytes.h"
+
 namespace hodei::prediction {
 namespace {
 
@@ -24,21 +26,7 @@ Result<std::string> ReadAt(const store::OpenedObject& opened, uint64_t offset, s
     if (offset >= text->size()) return std::string();
     return text->substr(offset, size);
   }
-  const auto& slice = std::get<store::FileSlice>(opened.content);
-  if (offset >= slice.length) return std::string();
-  std::string bytes(std::min<uint64_t>(size, slice.length - offset), '\0');
-  if (slice.filler != nullptr) {
-    RETURN_IF_ERROR(slice.filler->Fill(slice.offset + offset, bytes.size()));
-  }
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = pread(slice.fd.get(), bytes.data() + done, bytes.size() - done,
-                            static_cast<off_t>(slice.offset + offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return ErrnoStatus(n < 0 ? errno : EIO, "read the input");
-    done += static_cast<size_t>(n);
-  }
-  return bytes;
+  return store::ReadSlice(std::get<store::FileSlice>(opened.content), offset, size);
 }
 
 // Lines that start in [begin, end).

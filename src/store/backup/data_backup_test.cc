@@ -10,6 +10,7 @@
 #include "base/testing/status_matchers.h"
 #include "store/meta/meta_store.h"
 #include "store/object/object_store.h"
+#include "store/object/testing/whole_objects.h"
 #include "sys/file.h"
 
 namespace hodei::store {
@@ -55,12 +56,7 @@ class DataBackup : public ::testing::Test {
   }
 
   Result<Object> Put(const std::string& name, std::string_view bytes) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, objects_->NewWriter());
-    RETURN_IF_ERROR(writer->Append(bytes));
-    Object object;
-    object.set_bucket("bucket");
-    object.set_name(name);
-    return writer->Commit(object, {}, {});
+    return store::PutWhole(objects_.get(), name, bytes);
   }
 
   std::string Data() const { return folder_.path() + "/data"; }

@@ -11,6 +11,7 @@
 
 #include "store/crash/testing/crash_images.h"
 #include "store/object/object_store.h"
+#include "store/object/testing/whole_objects.h"
 #include "sys/file.h"
 
 namespace hodei::store::testing {
@@ -34,23 +35,6 @@ Result<std::unique_ptr<ObjectStore>> Open(const std::string& folder) {
   options.small_object_bytes = 4096;
   options.segment_bytes = 24 * 1024;  // many come and go
   return OpenLocalObjectStore(options);
-}
-
-Result<Object> Put(ObjectStore* store, const std::string& name, std::string_view bytes) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, store->NewWriter());
-  RETURN_IF_ERROR(writer->Append(bytes));
-  Object object;
-  object.set_bucket("bucket");
-  object.set_name(name);
-  return writer->Commit(object, {}, {});
-}
-
-std::string ReadAll(const OpenedObject& opened) {
-  if (const auto* held = std::get_if<std::string>(&opened.content)) return *held;
-  const FileSlice& slice = std::get<FileSlice>(opened.content);
-  std::string bytes(slice.length, '\0');
-  const ssize_t n = pread(slice.fd.get(), bytes.data(), bytes.size(), 0);
-  return n == static_cast<ssize_t>(bytes.size()) ? bytes : "short read";
 }
 
 // What the marks before the cut promise. "begin NAME VERSION" and "done NAME VERSION" surround each
@@ -136,7 +120,8 @@ class Client {
           }
           break;
         default:
-          Change(name, version, [&] { return Put(&store_, name, BytesOf(name, version)).ok(); });
+          Change(name, version,
+                 [&] { return PutWhole(&store_, name, BytesOf(name, version)).ok(); });
       }
     }
   }
@@ -172,7 +157,7 @@ class Client {
     const std::string holder = fmt::format("holder-{}", number_);
     DiskTrace::Mark(fmt::format("releasing {}", holder));
     ASSERT_TRUE(store_.ReleaseGenerations(holder).ok());
-    Change(name, version, [&] { return Put(&store_, name, BytesOf(name, version)).ok(); });
+    Change(name, version, [&] { return PutWhole(&store_, name, BytesOf(name, version)).ok(); });
     const Result<std::vector<Object>> held = store_.HoldGenerations(holder, {{"bucket", name, 0}});
     ASSERT_TRUE(held.ok());
     DiskTrace::Mark(
@@ -275,7 +260,7 @@ std::string CheckImage(const CrashImage& image) {
   if (std::string problem = CheckUploads(store->get(), promises); !problem.empty()) return problem;
   // And it goes on.
   for (const int version : {1, 3}) {
-    const Status put = Put(store->get(), "after", BytesOf("after", version)).status();
+    const Status put = PutWhole(store->get(), "after", BytesOf("after", version)).status();
     if (!put.ok()) return "a put afterwards: " + put.ToString();
     const Result<OpenedObject> opened = (*store)->OpenObject("bucket", "after");
     if (!opened.ok() || ReadAll(*opened) != BytesOf("after", version)) return "a bad put";

@@ -8,24 +8,12 @@
 #include <cerrno>
 #include <utility>
 
+#include "store/object/file_bytes.h"
 #include "store/object/file_contents.h"
 #include "sys/file.h"
 
 namespace hodei::store {
-namespace {
-
-Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, "write the cache of contents");
-    bytes.remove_prefix(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
-  }
-  return OkStatus();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 // One content: which of its blocks the file has.
 class ContentCache::Entry {
@@ -94,7 +82,7 @@ class ContentCache::Entry {
     uint64_t at = block * kCacheBlockBytes;
     const uint64_t length = std::min(run_end * kCacheBlockBytes, size_) - at;
     RETURN_IF_ERROR(cache->fetch_(id_, at, length, [&](std::string_view piece) -> Status {
-      RETURN_IF_ERROR(WriteAt(fd, piece, at));
+      RETURN_IF_ERROR_CTX(WriteAt(fd, piece, at), "the cache of contents");
       at += piece.size();
       return OkStatus();
     }));

@@ -20,6 +20,7 @@
 #include "base/testing/status_matchers.h"
 #include "store/object/object_store.h"
 #include "store/object/testing/object_store_conformance.h"
+#include "store/object/testing/whole_objects.h"
 #include "sys/file.h"
 
 namespace hodei::store {
@@ -33,18 +34,17 @@ constexpr unsigned long kExt4Shutdown = 0x8004587D;  // EXT4_IOC_SHUTDOWN
 constexpr uint32_t kWithoutLogFlush = 2;
 constexpr int kSkipped = 77;
 
-Result<Object> Put(ObjectStore* store, const std::string& name, std::string_view bytes) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, store->NewWriter());
-  RETURN_IF_ERROR(writer->Append(bytes));
-  Object object;
-  object.set_bucket("bucket");
-  object.set_name(name);
-  return writer->Commit(object, {}, {});
-}
-
 std::string Get(ObjectStore* store, const std::string& name) {
   Result<OpenedObject> opened = store->OpenObject("bucket", name);
-  return opened.ok() ? ReadAll(&*opened) : std::string(CodeName(opened.status().code()));
+  return opened.ok() ? ReadAll(*opened) : std::string(CodeName(opened.status().code()));
+}
+
+// What a body returns that says to `out` what is wrong.
+auto Failing(int out) {
+  return [out](const std::string& text) {
+    (void)!write(out, text.data(), text.size());
+    return 1;
+  };
 }
 
 class OwnDisk : public ::testing::Test {
@@ -127,7 +127,7 @@ TEST_F(OwnDisk, NothingAcknowledgedIsLostInAPowerCut) {
               for (int i = 1;; ++i) {
                 const std::string name = fmt::format("{}-{}", t, i % 10);
                 const int version = round * 100'000 + i;
-                if (!Put(store->get(), name, BytesOf(name, version)).ok()) return;
+                if (!PutWhole(store->get(), name, BytesOf(name, version)).ok()) return;
                 const std::string line = fmt::format("{} {}\n", name, version);
                 if (write(out, line.data(), line.size()) < 0) return;
                 if (i % 20 == 0) (void)(*store)->Sweep();
@@ -180,10 +180,7 @@ TEST_F(OwnDisk, AFullDiskRefusesAndRecoversByItself) {
   std::string problem;
   const int code = OnDisk(
       [&](int out) {
-        const auto fail = [&](const std::string& text) {
-          (void)!write(out, text.data(), text.size());
-          return 1;
-        };
+        const auto fail = Failing(out);
         const std::string ballast = Mount() + "/ballast";
         if (!WriteFileDurably(ballast, std::string(6 << 20, 'b')).ok()) return fail("ballast");
         Result<std::unique_ptr<ObjectStore>> store = Open();
@@ -194,7 +191,7 @@ TEST_F(OwnDisk, AFullDiskRefusesAndRecoversByItself) {
         for (int i = 0; full.ok() && i < 10'000; ++i) {
           const std::string name = fmt::format("o{}", i);
           const std::string bytes = BytesOf(name, i);
-          full = Put(store->get(), name, bytes).status();
+          full = PutWhole(store->get(), name, bytes).status();
           if (full.ok()) kept[name] = bytes;
         }
         if (full.code() != Code::kResourceExhausted) return fail(std::string(full.message()));
@@ -202,7 +199,7 @@ TEST_F(OwnDisk, AFullDiskRefusesAndRecoversByItself) {
           if (Get(store->get(), name) != bytes) return fail(name + " is gone on a full disk");
         }
         unlink(ballast.c_str());
-        const Status again = Put(store->get(), "after", "there is room again").status();
+        const Status again = PutWhole(store->get(), "after", "there is room again").status();
         if (!again.ok()) return fail(std::string(again.message()));
         const Result<FsckReport> report = (*store)->Fsck();
         if (!report.ok()) return fail(std::string(report.status().message()));
@@ -220,17 +217,14 @@ TEST_F(OwnDisk, ObjectsAreDeletedFromAFullDisk) {
   std::string problem;
   const int code = OnDisk(
       [&](int out) {
-        const auto fail = [&](const std::string& text) {
-          (void)!write(out, text.data(), text.size());
-          return 1;
-        };
+        const auto fail = Failing(out);
         Result<std::unique_ptr<ObjectStore>> store = Open();
         if (!store.ok()) return fail(std::string(store.status().message()));
         MakeBucket(store->get());
         int stored = 0;
         // All different: the same bytes are stored once.
         const auto bytes = [](int n) { return fmt::format("{:>200000}", n); };
-        while (Put(store->get(), fmt::format("o{}", stored), bytes(stored)).ok()) {
+        while (PutWhole(store->get(), fmt::format("o{}", stored), bytes(stored)).ok()) {
           ++stored;
         }
         // To the last byte, by somebody else.
@@ -242,7 +236,7 @@ TEST_F(OwnDisk, ObjectsAreDeletedFromAFullDisk) {
           }
         }
         close(filler);
-        const Status refused = Put(store->get(), "more", "x").status();
+        const Status refused = PutWhole(store->get(), "more", "x").status();
         if (refused.code() != Code::kResourceExhausted)
           return fail("not full: " + refused.message());
         for (int i = 0; i < stored / 2; ++i) {
@@ -250,7 +244,7 @@ TEST_F(OwnDisk, ObjectsAreDeletedFromAFullDisk) {
               (*store)->DeleteObject("bucket", fmt::format("o{}", i), std::nullopt, {});
           if (!removed.ok()) return fail(fmt::format("delete {}: {}", i, removed.message()));
         }
-        const Status again = Put(store->get(), "after", "there is room again").status();
+        const Status again = PutWhole(store->get(), "after", "there is room again").status();
         if (!again.ok()) return fail(again.message());
         const Result<FsckReport> report = (*store)->Fsck();
         if (!report.ok()) return fail(report.status().message());

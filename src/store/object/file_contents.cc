@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "store/object/file_bytes.h"
 #include "store/object/removal_gate.h"
 #include "sys/file.h"
 
@@ -23,17 +24,6 @@ namespace hodei::store {
 namespace {
 
 constexpr int kFolders = 256;
-
-Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, "write segment");
-    bytes.remove_prefix(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
-  }
-  return OkStatus();
-}
 
 // What stays behind when this process ends is found and removed at the next start.
 class Removals {
@@ -66,8 +56,6 @@ class Removals {
 // Segments that are open for reading. Thread-safe.
 class SegmentFiles {
  public:
-  static constexpr size_t kLimit = 64;  // all are closed when one more is opened
-
   std::shared_ptr<const UniqueFd> FindOpen(int64_t segment) const {
     std::lock_guard lock(mutex_);
     const auto it = open_.find(segment);
@@ -82,7 +70,7 @@ class SegmentFiles {
     struct stat facts {};
     // Removed meanwhile: for this reader only.
     if (fstat(fd->get(), &facts) != 0 || facts.st_nlink == 0) return fd;
-    if (open_.size() >= kLimit) open_.clear();
+    if (open_.size() >= kOpenSegmentsMax) open_.clear();
     open_[segment] = fd;
     return fd;
   }
@@ -138,7 +126,9 @@ class FileContents : public ContentStore {
   Status SyncSegments() override {
     if (pending_.empty()) return OkStatus();
     Status status = HODEI_FAILPOINT_STATUS("object.segment.write");
-    if (status.ok()) status = WriteAt(segment_fd_.get(), pending_, end_);
+    if (status.ok()) {
+      status = Annotate(WriteAt(segment_fd_.get(), pending_, end_), "append to a segment");
+    }
     if (status.ok()) status = HODEI_FAILPOINT_STATUS("object.segment.sync");
     if (status.ok() && fdatasync(segment_fd_.get()) != 0) {
       status = ErrnoStatus(errno, "fdatasync segment");
@@ -174,16 +164,8 @@ class FileContents : public ContentStore {
   Result<std::string> ReadSmall(const ContentRow& row) override {
     ASSIGN_OR_RETURN(const std::shared_ptr<const UniqueFd> fd,
                      segment_files_.Open(row.segment, SegmentPath(row.segment)));
-    std::string bytes(row.size_bytes, '\0');
-    size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t n = pread(fd->get(), bytes.data() + done, bytes.size() - done,
-                              static_cast<off_t>(row.offset + done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return ErrnoStatus(errno, "read segment");
-      if (n == 0) return DataLoss(fmt::format("segment {} is cut short", row.segment));
-      done += static_cast<size_t>(n);
-    }
+    ASSIGN_OR_RETURN_CTX(std::string bytes, ReadAt(fd->get(), row.offset, row.size_bytes),
+                         fmt::format("segment {}", row.segment));
     return bytes;
   }
 

@@ -21,6 +21,8 @@ std::string SegmentFileName(int64_t segment);
 int64_t ParseContentName(std::string_view name);
 // Ids of all content files below the store's folder, sorted.
 Result<std::vector<int64_t>> ListContentFiles(const std::string& directory);
+// Segments kept open for reading; all are closed when one more is opened.
+inline constexpr size_t kOpenSegmentsMax = 64;
 // Who has an exclusive lock on this file keeps the store from removing contents.
 inline constexpr const char* kRemovalLockName = "/removal.lock";
 

@@ -154,8 +154,10 @@ class IndexedStore : public ObjectStore {
   // Finds the row of what is to be read; an error when it is not there.
   using RowFinder = std::function<Result<ObjectRow>(Index&)>;
   // The views must outlive the finder.
+  // `found_in` may be null.
   RowFinder FinderOf(std::string_view bucket, std::string_view name,
-                     std::optional<int64_t> generation, const Preconditions& preconditions) const;
+                     std::optional<int64_t> generation, const Preconditions& preconditions,
+                     BucketRow* found_in = nullptr) const;
   RowFinder HeldFinder(std::string_view holder, const GenerationName& generation) const;
   Result<Object> FindWithContent(const RowFinder& find, ContentRow* content);
   // NOT_FOUND when the bytes have just moved: look the row up again.

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "store/object/file_bytes.h"
 #include "store/object/file_contents.h"
 #include "store/object/indexed_store.h"
 #include "store/object/remote_store.h"
@@ -66,17 +67,12 @@ class ContentCopier {
     RETURN_IF_ERROR(MakeFolderOf(name));
     ++copied_.files;
     const ContentRow row{id, bytes, 0, 0, 0, 0, ""};
-    ASSIGN_OR_RETURN(const LargeContent content, contents->OpenLarge(row));
+    ASSIGN_OR_RETURN(LargeContent content, contents->OpenLarge(row));
+    const FileSlice slice{std::move(content.fd), 0, bytes, std::move(content.filler)};
     ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(to_ + name, O_WRONLY | O_CREAT | O_EXCL));
-    std::string piece(kCopyPieceBytes, '\0');
-    for (uint64_t done = 0; done < bytes;) {
-      const size_t want = std::min<uint64_t>(piece.size(), bytes - done);
-      if (content.filler != nullptr) RETURN_IF_ERROR(content.filler->Fill(done, want));
-      const ssize_t n = pread(content.fd.get(), piece.data(), want, static_cast<off_t>(done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return ErrnoStatus(n < 0 ? errno : EIO, "read the content");
-      RETURN_IF_ERROR(WriteAll(out.get(), std::string_view(piece.data(), static_cast<size_t>(n))));
-      done += static_cast<uint64_t>(n);
+    for (uint64_t done = 0; done < bytes; done += kCopyPieceBytes) {
+      ASSIGN_OR_RETURN(const std::string piece, ReadSlice(slice, done, kCopyPieceBytes));
+      RETURN_IF_ERROR(WriteAll(out.get(), piece));
     }
     return fsync(out.get()) == 0 ? OkStatus() : ErrnoStatus(errno, "fsync " + to_ + name);
   }

@@ -7,11 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <thread>
 
 #include "base/failpoint.h"
 #include "base/testing/status_matchers.h"
+#include "store/object/file_contents.h"
 #include "store/object/object_store.h"
 #include "store/object/sqlite_database.h"
 #include "store/object/testing/object_store_conformance.h"
@@ -46,22 +49,13 @@ class LocalStore : public ::testing::Test {
     ASSERT_THAT(store_->CreateBucket(bucket), IsOk());
   }
 
-  static Result<Object> PutInto(ObjectStore* store, const std::string& name,
-                                std::string_view bytes) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, store->NewWriter());
-    RETURN_IF_ERROR(writer->Append(bytes));
-    Object object;
-    object.set_bucket("bucket");
-    object.set_name(name);
-    return writer->Commit(object, {}, {});
-  }
   Result<Object> Put(const std::string& name, std::string_view bytes) {
-    return PutInto(store_.get(), name, bytes);
+    return PutWhole(store_.get(), name, bytes);
   }
 
   std::string Get(const std::string& name) {
     Result<OpenedObject> opened = store_->OpenObject("bucket", name);
-    return opened.ok() ? ReadAll(&*opened) : std::string(CodeName(opened.status().code()));
+    return opened.ok() ? ReadAll(*opened) : std::string(CodeName(opened.status().code()));
   }
 
   void ExpectClean() {
@@ -336,6 +330,33 @@ TEST_F(LocalStore, SegmentsLeftByRestartsArePutTogether) {
   ExpectClean();
 }
 
+TEST_F(LocalStore, ReadersKeepABoundedNumberOfSegmentsOpen) {
+  const int segments = static_cast<int>(kOpenSegmentsMax) + 3;
+  for (int i = 0; i < segments; ++i) {
+    ASSERT_THAT(Open(), IsOk());
+    if (i == 0) MakeBucket();
+    ASSERT_THAT(Put(std::to_string(i), fmt::format("bytes {}", i)), IsOk());
+  }
+  ASSERT_THAT(Open(), IsOk());
+  const auto open_segments = [this] {
+    size_t count = 0;
+    for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string path = std::filesystem::read_symlink(fd.path(), gone);
+      if (path.starts_with(Folder() + "/segments/")) ++count;
+    }
+    return count;
+  };
+  size_t most = 0;
+  for (int i = 0; i < segments; ++i) {
+    EXPECT_EQ(Get(std::to_string(i)), fmt::format("bytes {}", i));
+    most = std::max(most, open_segments());
+  }
+  EXPECT_EQ(most, kOpenSegmentsMax);
+  EXPECT_LT(open_segments(), most) << "all were closed when one more was opened";
+  EXPECT_EQ(Get("0"), "bytes 0");
+}
+
 TEST_F(LocalStore, HoldsAndPartsSurviveARestart) {
   ASSERT_THAT(Open(), IsOk());
   MakeBucket();
@@ -354,7 +375,7 @@ TEST_F(LocalStore, HoldsAndPartsSurviveARestart) {
   ASSERT_THAT(Open(), IsOk());
   ASSERT_OK_AND_ASSIGN(OpenedObject opened,
                        store_->OpenHeld("job:1", {"bucket", "held", object.generation()}));
-  EXPECT_EQ(ReadAll(&opened), "held bytes");
+  EXPECT_EQ(ReadAll(opened), "held bytes");
   ASSERT_THAT(store_->CompleteMultipart(key, {{1, ""}}, {}), IsOk());
   EXPECT_EQ(Get("parts"), std::string(100'000, 'p'));
   ExpectClean();
@@ -387,7 +408,7 @@ TEST_F(LocalStore, NothingAcknowledgedIsLostWhenKilled) {
             const char letter = static_cast<char>('a' + (i + round) % 26);
             const std::string name = fmt::format("{}-{}", t, i % 50);
             const size_t size = i % 7 == 0 ? 90'000 : 500;
-            if (!PutInto(store_.get(), name, std::string(size, letter)).ok()) _exit(4);
+            if (!PutWhole(store_.get(), name, std::string(size, letter)).ok()) _exit(4);
             const std::string line = fmt::format("{} {}\n", name, letter);
             if (write(pipe_fds[1], line.data(), line.size()) < 0) _exit(5);
           }

@@ -304,7 +304,7 @@ class Walk {
     const auto& [holder, name, generation] = it->first;
     ASSERT_OK_AND_ASSIGN(OpenedObject opened,
                          store_.OpenHeld(holder, {"bucket", name, generation}));
-    ASSERT_TRUE(ReadAll(&opened) == it->second);
+    ASSERT_TRUE(ReadAll(opened) == it->second);
   }
 
   void Release() {
@@ -394,14 +394,14 @@ class Walk {
     ASSERT_EQ(opened.ok(), it != model_.live.end());
     if (!opened.ok()) return;
     ASSERT_EQ(opened->object.generation(), it->second.generation);
-    ASSERT_TRUE(ReadAll(&*opened) == it->second.bytes);
+    ASSERT_TRUE(ReadAll(*opened) == it->second.bytes);
   }
 
   // Everything as the model says, disk and index agree, and deleting all frees all.
   void Drain() {
     for (const auto& [key, object] : model_.old) {
       ASSERT_OK_AND_ASSIGN(OpenedObject opened, store_.OpenObject("bucket", key.first, key.second));
-      ASSERT_TRUE(ReadAll(&opened) == object.bytes);
+      ASSERT_TRUE(ReadAll(opened) == object.bytes);
     }
     ASSERT_OK_AND_ASSIGN(const FsckReport full, store_.Fsck());
     ASSERT_THAT(full.problems, ::testing::IsEmpty());

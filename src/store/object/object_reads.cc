@@ -51,12 +51,14 @@ Result<Object> IndexedStore::GetObject(std::string_view bucket, std::string_view
 
 IndexedStore::RowFinder IndexedStore::FinderOf(std::string_view bucket, std::string_view name,
                                                std::optional<int64_t> generation,
-                                               const Preconditions& preconditions) const {
+                                               const Preconditions& preconditions,
+                                               BucketRow* found_in) const {
   return [=, this](Index& index) -> Result<ObjectRow> {
-    ASSIGN_OR_RETURN(const BucketRow owner, FindBucket(index, bucket));
+    ASSIGN_OR_RETURN(BucketRow owner, FindBucket(index, bucket));
     ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
     RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
     ApplyRetention(owner.bucket, &row.object);
+    if (found_in != nullptr) *found_in = std::move(owner);
     return row;
   };
 }
@@ -118,8 +120,9 @@ Result<OpenedObject> IndexedStore::OpenFound(const RowFinder& find, ContentRow* 
     }
     status = bytes.status();
     // A copy that has rotted is made anew, once.
-    if (status.code() == Code::kDataLoss && attempt == 0 && contents_.DropCopy(content->id))
+    if (status.code() == Code::kDataLoss && attempt == 0 && contents_.DropCopy(content->id)) {
       continue;
+    }
     if (status.code() != Code::kNotFound) break;
   }
   if (status.code() == Code::kNotFound) status = DataLoss("they are missing");
@@ -131,20 +134,19 @@ Result<OpenedObject> IndexedStore::OpenObject(std::string_view bucket, std::stri
                                               std::optional<int64_t> generation,
                                               const Preconditions& preconditions) {
   RecentObject recent;
+  BucketRow owner;
   uint64_t epoch = 0;
   bool live = false;
-  const RowFinder find = [&](Index& index) -> Result<ObjectRow> {
-    epoch = recent_.epoch();
-    ASSIGN_OR_RETURN(BucketRow owner, FindBucket(index, bucket));
-    ASSIGN_OR_RETURN(ObjectRow row, FindObject(index, owner, name, generation));
-    RETURN_IF_ERROR(CheckPreconditions(preconditions, &row.object, AccessKind::kRead));
-    ApplyRetention(owner.bucket, &row.object);
-    recent.bucket = std::make_shared<const BucketRow>(std::move(owner));
+  const RowFinder find = FinderOf(bucket, name, generation, preconditions, &owner);
+  const RowFinder note = [&](Index& index) -> Result<ObjectRow> {
+    epoch = recent_.epoch();  // before the first query, which is when the snapshot is taken
+    ASSIGN_OR_RETURN(ObjectRow row, find(index));
     live = row.live();
     return row;
   };
-  ASSIGN_OR_RETURN(OpenedObject opened, OpenFound(find, &recent.content));
+  ASSIGN_OR_RETURN(OpenedObject opened, OpenFound(note, &recent.content));
   if (live && recent.content.segment != 0) {
+    recent.bucket = std::make_shared<const BucketRow>(std::move(owner));
     recent.object = std::make_shared<const Object>(opened.object);
     recent_.KeepObject(epoch, std::move(recent));
   }

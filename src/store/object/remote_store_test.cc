@@ -62,16 +62,11 @@ class RemoteStore : public ::testing::Test {
   }
   void Open() { ASSERT_THAT(TryOpen(), IsOk()); }
   Status Put(const std::string& name, const std::string& bytes) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, store_->NewWriter());
-    RETURN_IF_ERROR(writer->Append(bytes));
-    Object metadata;
-    metadata.set_bucket("bucket");
-    metadata.set_name(name);
-    return writer->Commit(metadata, {}, {}).status();
+    return PutWhole(store_.get(), name, bytes).status();
   }
   std::string Get(const std::string& name) {
     Result<OpenedObject> opened = store_->OpenObject("bucket", name);
-    return opened.ok() ? ReadAll(&*opened) : opened.status().message();
+    return opened.ok() ? ReadAll(*opened) : opened.status().message();
   }
   // Keys of contents on the server.
   size_t stored() {
@@ -138,9 +133,9 @@ TEST_F(RemoteStore, ARangeFetchesNoMoreThanItsBlocks) {
   ASSERT_OK_AND_ASSIGN(OpenedObject opened, store_->OpenObject("bucket", "large"));
   EXPECT_EQ(CountRequests("GET /bytes/hodei/content/"), before);
   Slice(30 << 20, 1000, &opened.content);
-  EXPECT_TRUE(ReadAll(&opened) == large.substr(30 << 20, 1000));
+  EXPECT_TRUE(ReadAll(opened) == large.substr(30 << 20, 1000));
   EXPECT_EQ(CountRequests("GET /bytes/hodei/content/"), before + 1);
-  EXPECT_TRUE(ReadAll(&opened) == large.substr(30 << 20, 1000));
+  EXPECT_TRUE(ReadAll(opened) == large.substr(30 << 20, 1000));
   EXPECT_EQ(CountRequests("GET /bytes/hodei/content/"), before + 1);
 }
 
@@ -189,7 +184,7 @@ TEST_F(RemoteStore, AReaderKeepsTheBytesOfWhatIsDeleted) {
     ASSERT_OK_AND_ASSIGN(OpenedObject opened, store_->OpenObject("bucket", "large"));
     ASSERT_THAT(store_->DeleteObject("bucket", "large", std::nullopt, {}), IsOk());
     SweepAll();
-    EXPECT_TRUE(ReadAll(&opened) == large);
+    EXPECT_TRUE(ReadAll(opened) == large);
   }
   AwaitStored(0);
 }

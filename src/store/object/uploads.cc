@@ -9,6 +9,7 @@
 
 #include "base/failpoint.h"
 #include "base/random_id.h"
+#include "store/object/file_bytes.h"
 #include "store/object/indexed_store.h"
 #include "store/object/live_upload.h"
 #include "store/object/names.h"
@@ -75,17 +76,6 @@ UploadStart ToStart(const Upload& upload) {
 Status CheckStillThere(Index& index, const std::string& key) {
   ASSIGN_OR_RETURN(const std::optional<UploadRow> row, index.FindUpload(key));
   return row ? OkStatus() : NoSuchUpload();
-}
-
-Status WriteAt(int fd, std::string_view bytes, uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, "write upload");
-    bytes.remove_prefix(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
-  }
-  return OkStatus();
 }
 
 }  // namespace
@@ -270,7 +260,7 @@ Status IndexedStore::AppendUpload(std::string_view id, std::string_view principa
     return InvalidArgument("Objects must not exceed 5 TiB.").WithReason("uploadTooLarge");
   }
   RETURN_IF_ERROR(HODEI_FAILPOINT_STATUS("object.upload.write"));
-  RETURN_IF_ERROR(WriteAt(upload->fd.get(), bytes, stored));
+  RETURN_IF_ERROR_CTX(WriteAt(upload->fd.get(), bytes, stored), "keep an upload's bytes");
   upload->md5.Update(bytes);
   upload->digest.Update(bytes);
   upload->crc32c = Crc32c(upload->crc32c, bytes);

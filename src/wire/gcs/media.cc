@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/encoding.h"
+#include "store/object/file_bytes.h"
 #include "wire/gcs/content_range.h"
 #include "wire/gcs/customer_key.h"
 #include "wire/gcs/gcs_api.h"
@@ -21,7 +22,6 @@ namespace {
 constexpr uint64_t kInflateLimit = 64ULL << 30;
 constexpr size_t kCompressedPiece = 64 * 1024;
 constexpr uint64_t kFilledPiece = 1 << 20;
-constexpr uint64_t kFilledBefore = 8 << 20;
 
 // "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110 §5.6.7).
 std::string HttpDate(const google::protobuf::Timestamp& time) {
@@ -175,15 +175,8 @@ class InflatingBody : public net::StreamBody {
       done_ += piece.size();
       return piece;
     }
-    const store::FileSlice& slice = std::get<store::FileSlice>(bytes_);
-    std::string piece(std::min<uint64_t>(kCompressedPiece, slice.length - done_), '\0');
-    if (slice.filler != nullptr) {
-      RETURN_IF_ERROR(slice.filler->Fill(slice.offset + done_, piece.size()));
-    }
-    const ssize_t n =
-        pread(slice.fd.get(), piece.data(), piece.size(), static_cast<off_t>(slice.offset + done_));
-    if (n < 0) return ErrnoStatus(errno, "read content");
-    piece.resize(static_cast<size_t>(n));
+    ASSIGN_OR_RETURN(std::string piece,
+                     store::ReadSlice(std::get<store::FileSlice>(bytes_), done_, kCompressedPiece));
     done_ += piece.size();
     return piece;
   }
@@ -208,23 +201,16 @@ class FilledBody : public net::StreamBody {
 
  private:
   Result<std::string> Produce() {
-    std::string piece(std::min<uint64_t>(kFilledPiece, slice_.length), '\0');
-    if (piece.empty()) return piece;
-    RETURN_IF_ERROR(slice_.filler->Fill(slice_.offset, piece.size()));
-    const ssize_t n =
-        pread(slice_.fd.get(), piece.data(), piece.size(), static_cast<off_t>(slice_.offset));
-    if (n <= 0) return ErrnoStatus(n < 0 ? errno : EIO, "read content");
-    piece.resize(static_cast<size_t>(n));
-    slice_.offset += piece.size();
-    slice_.length -= piece.size();
+    ASSIGN_OR_RETURN(std::string piece, store::ReadSlice(slice_, done_, kFilledPiece));
+    done_ += piece.size();
     return piece;
   }
 
-  store::FileSlice slice_;
+  const store::FileSlice slice_;
+  uint64_t done_ = 0;
 };
 
-// What is not here yet is brought before it is sent when it is little, and otherwise meanwhile:
-// then its end is only known when it is there, and the length is not announced.
+// Of what is brought meanwhile the end is only known when it is there: the length is not announced.
 Status PutBody(store::OpenedBytes bytes, net::HttpResponse* response) {
   if (auto* held = std::get_if<std::string>(&bytes)) {
     response->body = std::move(*held);

@@ -9,6 +9,10 @@
 
 namespace hodei::wire::gcs {
 
+// As much of what lies elsewhere is brought before any of it is sent; of more, each piece when its
+// turn comes.
+inline constexpr uint64_t kFilledBefore = 8 << 20;
+
 // The response to GET or HEAD of `object` (request.method says which).
 Result<net::HttpResponse> MediaResponse(const Request& request, const Object& object,
                                         store::OpenedBytes bytes);

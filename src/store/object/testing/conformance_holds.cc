@@ -32,7 +32,7 @@ TEST_P(ObjectStoreConformance, HeldBytesOutliveObjectAndBucket) {
   const GenerationName small_name{"bucket", "m/small", small.generation()};
   const GenerationName big_name{"bucket", "m/big", big.generation()};
   ASSERT_OK_AND_ASSIGN(OpenedObject opened, store_->OpenHeld("version:v1", small_name));
-  EXPECT_EQ(ReadAll(&opened), "weights");
+  EXPECT_EQ(ReadAll(opened), "weights");
   EXPECT_EQ(opened.object.name(), "m/small");
   const hodei::TemporaryDirectory folder;
   ASSERT_THAT(store_->CopyHeldToFile("version:v1", big_name, folder.path() + "/big"), IsOk());

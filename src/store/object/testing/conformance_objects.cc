@@ -77,7 +77,7 @@ TEST_P(ObjectStoreConformance, OverwritesGrowGenerationsAndOldReadersKeepTheirBy
   ASSERT_OK_AND_ASSIGN(const Object second, Put("o", "new"));
   EXPECT_GT(second.generation(), first.generation());
   EXPECT_EQ(Get("o"), "new");
-  EXPECT_TRUE(ReadAll(&reader) == large);
+  EXPECT_TRUE(ReadAll(reader) == large);
   EXPECT_EQ(Get("o", first.generation()), "NOT_FOUND");
   ASSERT_THAT(store_->DeleteObject("bucket", "o", std::nullopt, {}), IsOk());
   ASSERT_OK_AND_ASSIGN(const Object third, Put("o", "again"));

@@ -13,23 +13,6 @@ namespace hodei::store {
 
 using ::hodei::testing::IsOk;
 
-std::string ReadAll(OpenedObject* opened) {
-  if (auto* held = std::get_if<std::string>(&opened->content)) return *held;
-  const FileSlice& slice = std::get<FileSlice>(opened->content);
-  if (slice.filler != nullptr && !slice.filler->Fill(slice.offset, slice.length).ok()) {
-    return "not filled";
-  }
-  std::string bytes(slice.length, '\0');
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = pread(slice.fd.get(), bytes.data() + done, bytes.size() - done,
-                            static_cast<off_t>(slice.offset + done));
-    if (n <= 0) return "short read";
-    done += static_cast<size_t>(n);
-  }
-  return bytes;
-}
-
 void LinkBucketsConformance();
 void LinkHoldsConformance();
 void LinkListingConformance();
@@ -60,18 +43,13 @@ Result<Object> ObjectStoreConformance::Put(std::string_view name, std::string_vi
                                            const Preconditions& preconditions,
                                            const ExpectedContent& expected,
                                            std::string_view bucket) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, store_->NewWriter());
-  RETURN_IF_ERROR(writer->Append(bytes));
-  Object object;
-  object.set_bucket(std::string(bucket));
-  object.set_name(std::string(name));
-  return writer->Commit(object, preconditions, expected);
+  return PutWhole(store_.get(), name, bytes, preconditions, expected, bucket);
 }
 
 std::string ObjectStoreConformance::Get(std::string_view name, std::optional<int64_t> generation,
                                         std::string_view bucket) {
   Result<OpenedObject> opened = store_->OpenObject(bucket, name, generation);
-  return opened.ok() ? ReadAll(&*opened) : std::string(CodeName(opened.status().code()));
+  return opened.ok() ? ReadAll(*opened) : std::string(CodeName(opened.status().code()));
 }
 
 void ObjectStoreConformance::EditBucket(const std::function<void(Bucket*)>& edit) {

@@ -11,6 +11,7 @@
 
 #include "base/testing/fake_clock.h"
 #include "store/object/object_store.h"
+#include "store/object/testing/whole_objects.h"
 
 namespace hodei::store {
 
@@ -40,8 +41,5 @@ class ObjectStoreConformance : public ::testing::TestWithParam<StoreKind> {
   hodei::testing::FakeClock clock_;
   std::unique_ptr<ObjectStore> store_;
 };
-
-// The bytes of an opened object.
-std::string ReadAll(OpenedObject* opened);
 
 }  // namespace hodei::store
