@@ -158,6 +158,7 @@ Result<net::ClientResponse> S3Client::Try(const Call& call, bool* again) {
 
 Result<net::ClientResponse> S3Client::Send(const Call& call, bool* answered_before) {
   for (int attempt = 0;; ++attempt) {
+    if (call.begin) call.begin();
     bool again = false;
     Result<net::ClientResponse> response = Try(call, &again);
     if (response.ok() || !again || attempt + 1 >= options_.attempts) return response;
@@ -176,21 +177,19 @@ Status S3Client::NotUnderstood(const Status& status) const {
 Result<std::string> S3Client::Document(const Call& call) {
   std::string text;
   Call collecting = call;
-  collecting.sink = [&text](std::string_view piece) {
+  collecting.sink = [this, &text](std::string_view piece) -> Status {
     if (text.size() + piece.size() > kS3AnswerBytes) {
-      return ResourceExhausted("the S3 server's answer is too large");
+      return ResourceExhausted(
+          fmt::format("the {} answers with more than {} bytes; is the "
+                      "endpoint right?",
+                      place(), kS3AnswerBytes));
     }
     text.append(piece);
     return OkStatus();
   };
-  for (int attempt = 0;; ++attempt) {
-    text.clear();
-    bool again = false;
-    const Result<net::ClientResponse> response = Try(collecting, &again);
-    if (response.ok()) return text;
-    if (!again || attempt + 1 >= options_.attempts) return response.status();
-    Pause(attempt);
-  }
+  collecting.begin = [&text] { text.clear(); };
+  RETURN_IF_ERROR(Send(collecting).status());
+  return text;
 }
 
 Status S3Client::Put(const std::string& key, std::string_view bytes) {
@@ -201,7 +200,11 @@ Status S3Client::Put(const std::string& key, std::string_view bytes) {
 
 Result<std::string> S3Client::GetSmall(const std::string& key) {
   ASSIGN_OR_RETURN(const uint64_t size, Size(key));
-  if (size > kS3SmallBytes) return ResourceExhausted(fmt::format("'{}' is too large", key));
+  if (size > kS3SmallBytes)
+    return ResourceExhausted(
+        fmt::format("'{}' in the {} is larger than {} bytes: it is "
+                    "not what this server wrote",
+                    key, place(), kS3SmallBytes));
   std::string text;
   RETURN_IF_ERROR(Get(key, 0, size, [&text](std::string_view piece) {
     text.append(piece);

@@ -95,7 +95,8 @@ class S3Client {
     uint64_t body_length = 0;
     std::string payload_sha256 = {};  // of what `make_source` gives
     Sink sink = {};
-    bool quick = false;  // what takes longer than kS3QuickDeadline has failed
+    std::function<void()> begin = {};  // before each try
+    bool quick = false;                // what takes longer than kS3QuickDeadline has failed
   };
 
   S3Client(S3Options options, std::string host);

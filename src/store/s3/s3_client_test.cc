@@ -75,6 +75,22 @@ TEST_F(S3ClientTest, ListsAllPages) {
   EXPECT_EQ(pages, 3);
 }
 
+TEST_F(S3ClientTest, WhatIsToBeSmallIsBounded) {
+  fake_.Put("most", std::string(kS3SmallBytes, 'x'));
+  fake_.Put("more", std::string(kS3SmallBytes + 1, 'x'));
+  ASSERT_OK_AND_ASSIGN(const std::string most, client_->GetSmall("most"));
+  EXPECT_EQ(most.size(), kS3SmallBytes);
+  EXPECT_THAT(client_->GetSmall("more"), StatusIs(Code::kResourceExhausted, HasSubstr("larger")));
+}
+
+TEST_F(S3ClientTest, AListingIsBounded) {
+  fake_.Put(std::string(kS3AnswerBytes - 2000, 'k'), "");
+  ASSERT_OK_AND_ASSIGN(const S3Page most, client_->List("", ""));
+  EXPECT_EQ(most.entries.size(), 1u);
+  fake_.Put(std::string(2000, 'l'), "");
+  EXPECT_THAT(client_->List("", ""), StatusIs(Code::kResourceExhausted, HasSubstr("endpoint")));
+}
+
 TEST_F(S3ClientTest, LargeFilesGoInParts) {
   S3Options options = fake_.options();
   options.part_bytes = 10'000;
