@@ -2,19 +2,17 @@
 
 #include <utility>
 
-#include "exec/sandbox/network.h"
-
 namespace hodei::exec {
 
-EgressRemoval::EgressRemoval(std::string lock_path, std::chrono::milliseconds idle)
-    : lock_path_(std::move(lock_path)), idle_(idle) {}
+EgressRemoval::EgressRemoval(std::function<void()> remove, std::chrono::milliseconds idle)
+    : remove_(std::move(remove)), idle_(idle) {}
 
 EgressRemoval::~EgressRemoval() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
   released_.notify_all();
   thread_.join();
-  (void)RemoveUnusedEgress(lock_path_);
+  remove_();
 }
 
 void EgressRemoval::Released() {
@@ -33,7 +31,7 @@ void EgressRemoval::Run(std::stop_token stop) {
     if (released_.wait_for(lock, stop, idle_, [&] { return releases_ != seen; })) continue;
     if (stop.stop_requested()) return;
     lock.unlock();
-    (void)RemoveUnusedEgress(lock_path_);
+    remove_();
     lock.lock();
     released_.wait(lock, stop, [&] { return releases_ != seen; });
   }

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
-#include <string>
 #include <thread>
 
 namespace hodei::exec {
@@ -16,8 +16,10 @@ inline constexpr std::chrono::seconds kEgressIdle{30};
 // Thread-safe.
 class EgressRemoval {
  public:
-  explicit EgressRemoval(std::string lock_path, std::chrono::milliseconds idle = kEgressIdle);
-  // Gives back at once what is unused.
+  // `remove` gives back what is unused; it may take long.
+  explicit EgressRemoval(std::function<void()> remove,
+                         std::chrono::milliseconds idle = kEgressIdle);
+  // Does it at once if anything was released.
   ~EgressRemoval();
   EgressRemoval(const EgressRemoval&) = delete;
   EgressRemoval& operator=(const EgressRemoval&) = delete;
@@ -28,7 +30,7 @@ class EgressRemoval {
  private:
   void Run(std::stop_token stop);
 
-  const std::string lock_path_;
+  const std::function<void()> remove_;
   const std::chrono::milliseconds idle_;
   std::mutex mutex_;
   std::condition_variable_any released_;

@@ -5,13 +5,12 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <string>
 #include <vector>
 
 #include "exec/local/testing/local_harness.h"
+#include "exec/testing/child_verdict.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -81,28 +80,12 @@ class GpuReplica : public LocalExecutorTest {
 
 // In a child, whose mounts are its own.
 std::string OnAFakeMachine(const std::vector<std::string>& gpus) {
-  int ends[2];
-  if (pipe(ends) != 0) return "pipe";
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string verdict = GpuReplica().OpenedDevices(gpus);
-    (void)!write(ends[1], verdict.data(), verdict.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string verdict;
-  char buffer[4096];
-  for (ssize_t n = 0; (n = read(ends[0], buffer, sizeof buffer)) > 0;) {
-    verdict.append(buffer, static_cast<size_t>(n));
-  }
-  close(ends[0]);
-  waitpid(child, nullptr, 0);
-  return verdict;
+  return ChildVerdict([&] { return GpuReplica().OpenedDevices(gpus); });
 }
 
 TEST(GpuDevicesTest, AReplicaOpensItsOwnGpusAndNoOther) {
   const std::string verdict = OnAFakeMachine({"1"});
-  if (verdict.starts_with("needs")) GTEST_SKIP() << verdict;
+  if (verdict.starts_with("needs")) GTEST_SKIP() << verdict;  // says what is missing here
   EXPECT_EQ(verdict,
             "0 1 2 nvidia1 open\nnvidiactl open\nnvidia0 closed\nnvidia2 closed\n"
             "loop-control closed\n");
@@ -110,7 +93,7 @@ TEST(GpuDevicesTest, AReplicaOpensItsOwnGpusAndNoOther) {
 
 TEST(GpuDevicesTest, AReplicaWithoutGpusSeesNone) {
   const std::string verdict = OnAFakeMachine({});
-  if (verdict.starts_with("needs")) GTEST_SKIP() << verdict;
+  if (verdict.starts_with("needs")) GTEST_SKIP() << verdict;  // says what is missing here
   EXPECT_EQ(verdict,
             "0 1 2 nvidia1 closed\nnvidiactl closed\nnvidia0 closed\nnvidia2 closed\n"
             "loop-control closed\n");

@@ -87,7 +87,7 @@ LocalExecutor::LocalExecutor(const LocalExecutorOptions& options, const Clock& c
       folders_(options.dir + "/replicas"),
       planner_(options_, tier_, instance_),
       scratch_(options.dir + "/templates", options.dir + "/scratch"),
-      egress_(kNetworkLock),
+      egress_([] { (void)RemoveUnusedEgress(kNetworkLock); }),
       observer_(folders_, clock,
                 [this](const std::string& id, UniqueFd pidfd) {
                   watcher_.WatchSupervisor(id, std::move(pidfd));

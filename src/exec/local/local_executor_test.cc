@@ -302,7 +302,7 @@ TEST_P(LocalExecutorTest, ReusedPidIsNeverSignalled) {
 constexpr char kServerFolder[] = "HODEI_TEST_SERVER_FOLDER";
 constexpr int kServerPipe = 9;
 
-TEST(ServerProcess, DISABLED_StartsOneReplicaAndWaits) {
+TEST(ServerProcess, DISABLED_StartsOneReplicaAndWaits) {  // see above
   const char* folder = std::getenv(kServerFolder);
   if (folder == nullptr) return;
   const auto plan = ParseLaunchPlan(*ReadFile(std::string(folder) + "/server-plan"));
@@ -347,7 +347,7 @@ void StartAndKillServer(const std::string& root, const ReplicaSpec& spec,
   if (wait_for_start) {
     EXPECT_EQ(read(ends[0], &byte, 1), 1);
   }
-  std::this_thread::sleep_for(delay);
+  std::this_thread::sleep_for(delay);  // the kill comes at a random moment of a start
   kill(-server, SIGKILL);
   waitpid(server, nullptr, 0);
   close(ends[0]);
@@ -481,12 +481,13 @@ TEST_P(LocalExecutorTest, ApiSocketIsReachedThroughTheForwarderAlsoAfterARestart
     close(peer);
     close(fd);
   };
-  ReplicaSpec spec = local().Shell(
-      "api",
-      "python3 -c \"\nimport socket,time\ndone=0\nwhile done<2:\n"
-      "  s=socket.create_connection(('127.0.0.1',8380)); s.sendall(b'ping')\n"
-      "  try: r=s.recv(9)\n  except OSError: r=b''\n"
-      "  if r: print(r.decode().strip(),flush=True); done+=1\n  else: time.sleep(0.05)\n\"");
+  ReplicaSpec spec =
+      local().Shell("api",
+                    "python3 -c \"\nimport socket,time\ndone=0\nwhile done<2:\n"
+                    "  s=socket.create_connection(('127.0.0.1',8380)); s.sendall(b'ping')\n"
+                    "  try: r=s.recv(9)\n  except OSError: r=b''\n"
+                    "  if r: print(r.decode().strip(),flush=True); done+=1\n  else: "
+                    "time.sleep(0.05)\n\"");  // for the next server
   spec.api_socket_dir = dir;
   ASSERT_THAT(executor().Start(spec), IsOk());
   serve();

@@ -33,8 +33,9 @@ void RemoveOrphans(const KnownReplicas& known, const std::vector<CgroupDirectory
     if (!known.groups.contains(group)) (void)RemoveGroup(group).ok();
   }
   // Interfaces die a moment after their replica, so the last removal may have come too early.
-  if (FileExists(kForwardingRecord) || FileExists(kRulesRecord))
+  if (FileExists(kForwardingRecord) || FileExists(kRulesRecord)) {
     (void)RemoveUnusedEgress(kNetworkLock).ok();
+  }
   const auto scratches = ListDirectory(scratch_dir);
   if (!scratches.ok()) return;
   for (const std::string& name : *scratches) {

@@ -13,6 +13,7 @@
 
 #include "base/testing/status_matchers.h"
 #include "exec/sandbox/run_program.h"
+#include "exec/testing/child_verdict.h"
 #include "sys/file.h"
 
 namespace hodei::exec {
@@ -71,30 +72,14 @@ constexpr char kOutside[] =
     "  threading.Thread(target=serve,args=(a,p)).start()\n";
 
 std::string InOwnWorld(const std::function<std::string()>& body) {
-  int ends[2];
-  if (pipe(ends) != 0) return "pipe";
-  const pid_t child = fork();
-  if (child == 0) {
-    std::string verdict;
+  return ChildVerdict([&]() -> std::string {
     if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount("t", "/run", "tmpfs", 0, "") != 0) {
-      verdict = "cannot make a world";
-    } else {
-      verdict = body();
+      return "cannot make a world";
     }
-    (void)!write(ends[1], verdict.data(), verdict.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string verdict;
-  char buffer[4096];
-  for (ssize_t n = 0; (n = read(ends[0], buffer, sizeof buffer)) > 0;) {
-    verdict.append(buffer, static_cast<size_t>(n));
-  }
-  close(ends[0]);
-  waitpid(child, nullptr, 0);
-  return verdict;
+    return body();
+  });
 }
 
 std::string BuildWorld() {
