@@ -1,7 +1,5 @@
 // storage fsck, backup, restore: the data folder of this machine's server, also while it runs. The
 // work is hodeid's, in a process of its own; this command never opens the folder.
-#include <unistd.h>
-
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/process.h"
@@ -10,15 +8,8 @@
 namespace hodei::cli {
 namespace {
 
-std::string Absolute(const std::string& path) {
-  if (path.starts_with('/')) return path;
-  char* here = getcwd(nullptr, 0);
-  const std::string folder = here == nullptr ? "" : here;
-  std::free(here);
-  return folder + "/" + path;
-}
-
-// hodeid prints and exits; its exit code is ours.
+// In our working folder: relative names mean the same there. hodeid prints and exits; its exit code
+// is ours.
 Result<int> RunServerProgram(Context& context, std::vector<std::string> arguments) {
   ASSIGN_OR_RETURN(const std::string program, FindServerProgram(context));
   ProcessRequest request;
@@ -35,11 +26,11 @@ Result<int> RunServerProgram(Context& context, std::vector<std::string> argument
 Result<int> CheckStorage(Context& context) { return RunServerProgram(context, {"--check"}); }
 
 Result<int> BackUp(Context& context) {
-  return RunServerProgram(context, {"--backup", Absolute(context.line().positionals.front())});
+  return RunServerProgram(context, {"--backup", context.line().positionals.front()});
 }
 
 Result<int> Restore(Context& context) {
-  return RunServerProgram(context, {"--restore", Absolute(context.line().positionals.front())});
+  return RunServerProgram(context, {"--restore", context.line().positionals.front()});
 }
 
 Flag ConfigFlag() {
@@ -69,11 +60,10 @@ std::vector<Command> DataFolderCommands() {
        .summary = "Copy the data folder as it is at one moment, also while the server runs",
        .description =
            "Writes all records, objects, logs and keys of the data folder (--data) to a new "
-           "folder. "
-           "Writers wait for some milliseconds. Files that never change are linked when the new "
-           "folder is on the same disk, which protects from mistakes and not from the disk: back "
-           "up "
-           "to another one.\n\nExits with 0 when the folder is whole; otherwise with 1, and there "
+           "folder. Writers wait for some milliseconds. Files that never change are linked when "
+           "the new folder is on the same disk, which protects from mistakes and not from the "
+           "disk: back up to another one.\n\nExits with 0 when the folder is whole; otherwise with "
+           "1, and there "
            "is no folder.",
        .positionals = {{.metavar = "FOLDER", .help = "The new folder."}},
        .flags = {ConfigFlag()},

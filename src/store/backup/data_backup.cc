@@ -140,7 +140,8 @@ Status CheckIsData(const std::string& data) {
 Result<BackupReport> CreateBackup(const std::string& data, const std::string& to,
                                   const FolderOptions& options) {
   RETURN_IF_ERROR(CheckIsData(data));
-  if (FileExists(to)) return AlreadyExists(fmt::format("'{}' is there already", to));
+  if (FileExists(to))
+    return AlreadyExists(fmt::format("'{}' is there already: name a folder that is not", to));
   BackupReport report;
   RETURN_IF_ERROR_CTX(MakeWhole(to,
                                 [&](const std::string& target) {
@@ -157,7 +158,9 @@ Status RestoreBackup(const std::string& backup, const std::string& to,
     ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(to));
     if (!names.empty()) {
       return AlreadyExists(
-          fmt::format("'{}' is not empty: a restore never mixes with what is there", to));
+          fmt::format("'{}' is not empty, and a restore never mixes with what is there: name a new "
+                      "folder",
+                      to));
     }
   }
   RETURN_IF_ERROR(MakeWhole(to, [&](const std::string& target) -> Status {
