@@ -110,6 +110,14 @@ std::string PublicMessage(const Status& status, int http_status) {
   return status.message();
 }
 
+// What every error says beside its text: how to be let in, and when to come again.
+void AddAdvice(net::HttpResponse* response) {
+  const int status = response->status;
+  if (status == 401) response->headers.Add("WWW-Authenticate", "Bearer");
+  if (status == 503 || status == 507 || status == 429) response->headers.Add("Retry-After", "1");
+  Harden(response);
+}
+
 }  // namespace
 
 int HttpStatusOf(const Status& status) {
@@ -155,11 +163,7 @@ net::HttpResponse JsonError(const Status& status) {
       response.status == 401 ? R"(,"locationType":"header","location":"Authorization")" : "";
   response.headers.Add("Content-Type", "application/json; charset=UTF-8");
   response.headers.Add("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate");
-  if (response.status == 401) response.headers.Add("WWW-Authenticate", "Bearer");
-  if (response.status == 503 || response.status == 507 || response.status == 429) {
-    response.headers.Add("Retry-After", "1");
-  }
-  Harden(&response);
+  AddAdvice(&response);
   response.body = fmt::format(
       R"({{"error":{{"code":{},"message":{},"errors":[{{"message":{},"domain":"global","reason":{}{}}}]}}}})",
       response.status, message, message, JsonQuote(reason), location);
@@ -199,11 +203,7 @@ net::HttpResponse XmlError(const Status& status, bool about_object) {
   if (response.status == 304) return response;
   response.headers.Add("Content-Type", "application/xml; charset=UTF-8");
   response.headers.Add("Cache-Control", "private, max-age=0");
-  if (response.status == 401) response.headers.Add("WWW-Authenticate", "Bearer");
-  if (response.status == 503 || response.status == 507 || response.status == 429) {
-    response.headers.Add("Retry-After", "1");
-  }
-  Harden(&response);
+  AddAdvice(&response);
   response.body = fmt::format(
       "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{}</Code><Message>{}</Message></Error>",
       XmlCode(status, response.status, about_object),
