@@ -224,7 +224,7 @@ class Launcher(unittest.TestCase):
         ended = self.launch("""
             import atexit, logging, threading, time
             atexit.register(lambda: logging.info("at exit"))
-            threading.Thread(target=lambda: (time.sleep(0.1), logging.info("thread"))).start()
+            threading.Thread(target=lambda: (time.sleep(0.1), logging.info("thread"))).start()  # goes on after the main thread
             """)
         messages = ended.messages()
         self.assertLess(messages.index("thread"), messages.index("Module completed; cleaning up."))

@@ -11,7 +11,7 @@ namespace hodei::serve {
 namespace {
 
 constexpr size_t kPackageDirsBytesMax = 1 << 20;
-constexpr size_t kCompiledBytesMax = 256 << 20;
+constexpr size_t kCompiledBytesMax = 64 << 20;  // the server keeps no larger one
 
 // One instance of zeros or empty strings where the shape says how large it is: the first call of a
 // library allocates and compiles, which no client should wait for.

@@ -377,8 +377,8 @@ TEST_F(Jobs, LocalTrainingEndsWithItsPrimary) {
         "import json, os, sys, time\n"
         "task = json.loads(os.environ['TF_CONFIG'])['task']\n"
         "open(sys.argv[1] + '/' + task['type'] + str(task['index']), 'w').close()\n"
-        "if task['type'] != 'chief': time.sleep(600)\n"
-        "while len(os.listdir(sys.argv[1])) < 4: time.sleep(0.01)\n"
+        "if task['type'] != 'chief': time.sleep(600)\n"  // until it is ended with the chief
+        "while len(os.listdir(sys.argv[1])) < 4: time.sleep(0.01)\n"  // for other processes
         "sys.exit(7)\n");
   Write("seen/x", "");
   ASSERT_TRUE(RemoveTree(folder_.path() + "/seen/x").ok());

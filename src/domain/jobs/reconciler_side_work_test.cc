@@ -30,7 +30,7 @@ class ReconcilerSideWorkTest : public ::testing::Test {
     while (!done()) {
       if (std::chrono::steady_clock::now() > end) return false;
       world_.Run();
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // others work; not to spin
     }
     return true;
   }
