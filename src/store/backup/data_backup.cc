@@ -69,10 +69,15 @@ Status CopyTree(const std::string& from, const std::string& to, int depth = 0) {
   if (depth > kTreeDepthLimit) return FailedPrecondition("too deep a folder: " + from);
   if (!IsDirectory(from)) return CopyOne(from, to);
   struct stat facts {};
-  if (stat(from.c_str(), &facts) != 0) return ErrnoStatus(errno, "stat " + from);
+  if (stat(from.c_str(), &facts) != 0) {
+    return errno == ENOENT ? OkStatus() : ErrnoStatus(errno, "stat " + from);
+  }
   RETURN_IF_ERROR(MakeDirectories(to, facts.st_mode & 0777));
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(from));
-  for (const std::string& name : names) {
+  const Result<std::vector<std::string>> names = ListDirectory(from);
+  // A log whose time was over just now.
+  if (names.status().code() == Code::kNotFound) return OkStatus();
+  RETURN_IF_ERROR(names.status());
+  for (const std::string& name : *names) {
     RETURN_IF_ERROR(CopyTree(from + "/" + name, to + "/" + name, depth + 1));
   }
   return SyncDirectory(to);

@@ -1,202 +1,47 @@
 #include "store/log/log_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <queue>
 #include <set>
-#include <shared_mutex>
-#include <unordered_map>
 
 #include "base/digest.h"
-#include "base/log_frame.h"
-#include "store/log/change_watch.h"
-#include "store/log/filter.h"
+#include "store/log/disk_log_store.h"
 #include "store/log/log_entry.h"
-#include "store/log/source_cursor.h"
-#include "store/log/source_registry.h"
 #include "sys/file.h"
 
 namespace hodei::store {
 namespace {
 
-using google::logging::v2::LogEntry;
-using SourcePtr = std::shared_ptr<OpenSource>;
-using JobKey = std::pair<std::string, std::string>;  // project, job id
-
 constexpr size_t kServiceWritersMax = 256;
-constexpr size_t kFollowBytes = 1 << 20;
 
-// Wakes followers of a job. Shared with them, because they may outlive a notification in flight.
-struct FollowerState {
-  std::mutex mutex;
-  uint64_t events = 0;       // guarded by mutex
-  uint64_t events_seen = 0;  // guarded by mutex; at the start of the last Take()
-  std::function<void()> ready;
-
-  void Notify() {
-    std::function<void()> call;
-    {
-      std::lock_guard lock(mutex);
-      ++events;
-      call.swap(ready);
-    }
-    if (call) call();
+// Orders cursors so that the queue's top is the next line to give.
+struct Later {
+  bool newest_first;
+  bool operator()(const SourceCursor* a, const SourceCursor* b) const {
+    const auto key = [](const SourceCursor* c) {
+      return std::tuple(c->line().time, c->line().seq, std::string_view(c->source().short_name));
+    };
+    return newest_first ? key(a) < key(b) : key(a) > key(b);
   }
 };
 
-// Appends a job's service entries.
-class ServiceWriter {
- public:
-  static Result<std::unique_ptr<ServiceWriter>> Open(OpenSource* source);
-  Status Append(WallTime now, LogSeverity severity, std::string_view text);
-
- private:
-  std::mutex mutex_;
-  UniqueFd fd_;
-  uint64_t seq_ = 0;
-  WallTime last_;
-};
-
-class DiskLogStore : public LogStore {
- public:
-  explicit DiskLogStore(const Clock& clock, std::string dir)
-      : clock_(clock), dir_(std::move(dir)) {}
-
-  Status Init();
-  Status AddSource(const LogSource& source) override;
-  Status AppendService(const std::string& project, const std::string& job_id, LogSeverity severity,
-                       std::string_view text) override;
-  Result<LogPage> Query(const LogQuery& query) override;
-  std::vector<std::string> TaskNames(const std::string& project) override;
-  Result<std::vector<std::string>> TailOf(const std::string& source_id, size_t lines,
-                                          size_t limit_bytes) override;
-  Result<std::unique_ptr<LogFollower>> Follow(const std::string& project, const std::string& job_id,
-                                              const std::vector<std::string>& resume) override;
-
-  std::vector<SourcePtr> SourcesOfJob(const JobKey& job);
-  Status Register(const JobKey& job, const std::shared_ptr<FollowerState>& state);
-  void Unregister(const JobKey& job, const std::shared_ptr<FollowerState>& state);
-
- private:
-  void Insert(const LogSource& source);
-  std::vector<SourcePtr> Candidates(const LogQuery& query, const FilterBounds& bounds);
-  Result<std::shared_ptr<ServiceWriter>> WriterOf(const JobKey& job);
-  void Changed(const std::string& dir);
-
-  const Clock& clock_;
-  const std::string dir_;
-  std::shared_mutex mutex_;
-  std::unique_ptr<SourceRegistry> registry_;          // guarded by mutex_
-  std::unordered_map<std::string, SourcePtr> by_id_;  // guarded by mutex_
-  std::map<JobKey, std::vector<SourcePtr>> by_job_;   // guarded by mutex_
-  std::mutex followers_mutex_;
-  std::map<JobKey, std::set<std::shared_ptr<FollowerState>>> followers_;
-  std::map<std::string, JobKey> watched_dirs_;
-  std::mutex writers_mutex_;
-  std::map<JobKey, std::shared_ptr<ServiceWriter>> writers_;
-  std::unique_ptr<ChangeWatch> watch_;  // last: its thread calls into the rest
-};
-
-class DiskFollower : public LogFollower {
- public:
-  DiskFollower(DiskLogStore* store, JobKey job, std::map<std::string, uint64_t> positions)
-      : store_(store),
-        job_(std::move(job)),
-        positions_(std::move(positions)),
-        state_(std::make_shared<FollowerState>()) {}
-  ~DiskFollower() override {
-    {
-      std::lock_guard lock(state_->mutex);
-      state_->ready = nullptr;
-    }
-    store_->Unregister(job_, state_);
-  }
-
-  Status Init() { return store_->Register(job_, state_); }
-
-  Result<std::vector<LogEntry>> Take(size_t limit) override {
-    {
-      std::lock_guard lock(state_->mutex);
-      state_->events_seen = state_->events;
-    }
-    std::vector<LogEntry> entries;
-    for (const SourcePtr& source : store_->SourcesOfJob(job_)) {
-      uint64_t& position = positions_[source->short_name];
-      ASSIGN_OR_RETURN(const std::vector<LogLine> lines,
-                       source->reader.ReadAfter(position, limit - entries.size(), kFollowBytes));
-      for (const LogLine& line : lines) {
-        entries.push_back(EntryView(source->source, source->short_name, line).ToEntry());
-        position = line.seq;
-      }
-      if (entries.size() >= limit) break;
-    }
-    std::stable_sort(entries.begin(), entries.end(), [](const LogEntry& a, const LogEntry& b) {
-      return std::pair(a.timestamp().seconds(), a.timestamp().nanos()) <
-             std::pair(b.timestamp().seconds(), b.timestamp().nanos());
-    });
-    return entries;
-  }
-
-  void NotifyOnce(std::function<void()> ready) override {
-    {
-      std::lock_guard lock(state_->mutex);
-      if (state_->events == state_->events_seen) {
-        state_->ready = std::move(ready);
-        return;
-      }
-    }
-    ready();
-  }
-
- private:
-  DiskLogStore* const store_;
-  const JobKey job_;
-  std::map<std::string, uint64_t> positions_;  // by source short name: last seq given
-  std::shared_ptr<FollowerState> state_;
-};
-
-Result<std::unique_ptr<ServiceWriter>> ServiceWriter::Open(OpenSource* source) {
-  auto writer = std::make_unique<ServiceWriter>();
-  ASSIGN_OR_RETURN(const std::vector<LogBlock> blocks, source->reader.Blocks());
-  size_t segment = 1;
-  if (!blocks.empty()) {
-    writer->seq_ = blocks.back().last_seq;
-    writer->last_ = blocks.back().last_time;
-    segment = blocks.back().segment + 2;  // never append after what may be a torn frame
-  }
-  RETURN_IF_ERROR(MakeDirectories(source->source.dir));
-  for (;; ++segment) {
-    const std::string path = fmt::format("{}/segment-{:06}.log", source->source.dir, segment);
-    Result<UniqueFd> fd = OpenFile(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
-    if (fd.status().code() == Code::kAlreadyExists) continue;
-    if (!fd.ok()) return fd.status();
-    writer->fd_ = std::move(*fd);
-    break;
-  }
-  RETURN_IF_ERROR(WriteAll(writer->fd_.get(), kLogMagic));
-  return writer;
+// Whether the line comes after the last one that an earlier page gave.
+bool IsAfter(const LogQuery& query, const LogLine& line, const std::string& short_name) {
+  if (!query.after) return true;
+  const auto& [time, insert_id] = *query.after;
+  if (line.time != time) return query.newest_first ? line.time < time : line.time > time;
+  const std::string id = MakeInsertId(line.seq, short_name);
+  return query.newest_first ? id < insert_id : id > insert_id;
 }
 
-Status ServiceWriter::Append(WallTime now, LogSeverity severity, std::string_view text) {
-  std::lock_guard lock(mutex_);
-  last_ = std::max(now, last_ + Nanoseconds(1));
-  std::string frame;
-  AppendLogFrame({.seq = ++seq_,
-                  .time = last_,
-                  .stream = LogStream::kService,
-                  .flags = SeverityToFlags(severity),
-                  .text = text.substr(0, kLogFrameMaxText)},
-                 &frame);
-  return WriteAll(fd_.get(), frame);
-}
+}  // namespace
 
 Status DiskLogStore::Init() {
   RETURN_IF_ERROR(MakeDirectories(dir_));
   const std::string base = dir_.substr(0, dir_.rfind('/'));
+  RETURN_IF_ERROR(RemoveTree(RemovedDir()));
   ASSIGN_OR_RETURN(SourceRegistry registry, SourceRegistry::Open(dir_ + "/sources.log", base));
   registry_ = std::make_unique<SourceRegistry>(std::move(registry));
   for (const LogSource& source : registry_->sources()) Insert(source);
@@ -245,7 +90,8 @@ Result<std::shared_ptr<ServiceWriter>> DiskLogStore::WriterOf(const JobKey& job)
 }
 
 Status DiskLogStore::AppendService(const std::string& project, const std::string& job_id,
-                                   LogSeverity severity, std::string_view text) {
+                                   google::logging::v2::LogSeverity severity,
+                                   std::string_view text) {
   ASSIGN_OR_RETURN(const std::shared_ptr<ServiceWriter> writer, WriterOf({project, job_id}));
   return writer->Append(clock_.Now(), severity, text);
 }
@@ -279,26 +125,6 @@ std::vector<SourcePtr> DiskLogStore::Candidates(const LogQuery& query, const Fil
     }
   }
   return out;
-}
-
-// Orders cursors so that the queue's top is the next line to give.
-struct Later {
-  bool newest_first;
-  bool operator()(const SourceCursor* a, const SourceCursor* b) const {
-    const auto key = [](const SourceCursor* c) {
-      return std::tuple(c->line().time, c->line().seq, std::string_view(c->source().short_name));
-    };
-    return newest_first ? key(a) < key(b) : key(a) > key(b);
-  }
-};
-
-// Whether the line comes after the last one that an earlier page gave.
-bool IsAfter(const LogQuery& query, const LogLine& line, const std::string& short_name) {
-  if (!query.after) return true;
-  const auto& [time, insert_id] = *query.after;
-  if (line.time != time) return query.newest_first ? line.time < time : line.time > time;
-  const std::string id = MakeInsertId(line.seq, short_name);
-  return query.newest_first ? id < insert_id : id > insert_id;
 }
 
 Result<LogPage> DiskLogStore::Query(const LogQuery& query) {
@@ -382,66 +208,6 @@ std::vector<SourcePtr> DiskLogStore::SourcesOfJob(const JobKey& job) {
   const auto it = by_job_.find(job);
   return it == by_job_.end() ? std::vector<SourcePtr>() : it->second;
 }
-
-Status DiskLogStore::Register(const JobKey& job, const std::shared_ptr<FollowerState>& state) {
-  const std::vector<SourcePtr> sources = SourcesOfJob(job);
-  std::lock_guard lock(followers_mutex_);
-  for (const SourcePtr& source : sources) {
-    if (!watched_dirs_.emplace(source->source.dir, job).second) continue;
-    Status status = watch_->Add(source->source.dir);
-    if (!status.ok()) {
-      watched_dirs_.erase(source->source.dir);
-      return status;
-    }
-  }
-  followers_[job].insert(state);
-  return OkStatus();
-}
-
-void DiskLogStore::Unregister(const JobKey& job, const std::shared_ptr<FollowerState>& state) {
-  std::lock_guard lock(followers_mutex_);
-  const auto it = followers_.find(job);
-  if (it == followers_.end()) return;
-  it->second.erase(state);
-  if (!it->second.empty()) return;
-  followers_.erase(it);
-  std::erase_if(watched_dirs_, [&](const auto& watched) {
-    if (watched.second != job) return false;
-    watch_->Remove(watched.first);
-    return true;
-  });
-}
-
-void DiskLogStore::Changed(const std::string& dir) {
-  std::vector<std::shared_ptr<FollowerState>> states;
-  {
-    std::lock_guard lock(followers_mutex_);
-    const auto watched = watched_dirs_.find(dir);
-    if (watched == watched_dirs_.end()) return;
-    const auto it = followers_.find(watched->second);
-    if (it != followers_.end()) states.assign(it->second.begin(), it->second.end());
-  }
-  for (const auto& state : states) state->Notify();
-}
-
-Result<std::unique_ptr<LogFollower>> DiskLogStore::Follow(const std::string& project,
-                                                          const std::string& job_id,
-                                                          const std::vector<std::string>& resume) {
-  std::map<std::string, uint64_t> positions;
-  for (const std::string& insert_id : resume) {
-    const auto parsed = ParseInsertId(insert_id);
-    if (!parsed) {
-      return InvalidArgument(fmt::format("'{}' is not an insertId of this log", insert_id));
-    }
-    uint64_t& position = positions[parsed->second];
-    position = std::max(position, parsed->first);
-  }
-  auto follower = std::make_unique<DiskFollower>(this, JobKey(project, job_id), positions);
-  RETURN_IF_ERROR(follower->Init());
-  return std::unique_ptr<LogFollower>(std::move(follower));
-}
-
-}  // namespace
 
 Result<std::unique_ptr<LogStore>> LogStore::Open(const std::string& dir, const Clock& clock) {
   auto store = std::make_unique<DiskLogStore>(clock, dir);

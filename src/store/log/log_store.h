@@ -46,6 +46,14 @@ struct LogPage {
   std::optional<std::pair<WallTime, std::string>> next;
 };
 
+// What the log of one job, or version, holds on disk.
+struct LogVolume {
+  std::string project;
+  std::string job_id;  // as in LogSource
+  int64_t size_bytes = 0;
+  WallTime last_write;  // of the newest file or folder; the epoch when none of its folders is left
+};
+
 inline constexpr size_t kLogQueryMaxLimit = 1000;
 // One query reads at most so many lines, so that a request cannot hold a thread for ever.
 inline constexpr size_t kLogQueryScanLines = 2'000'000;
@@ -88,6 +96,14 @@ class LogStore {
   virtual Result<std::unique_ptr<LogFollower>> Follow(const std::string& project,
                                                       const std::string& job_id,
                                                       const std::vector<std::string>& resume) = 0;
+
+  // What there is now, by project and job.
+  virtual std::vector<LogVolume> Volumes() = 0;
+  // Removes whole logs: (project, job id). Nobody may write to them any more. Who reads one at this
+  // moment sees it end. They stay removed when this returns OK; otherwise some may be gone.
+  virtual Status RemoveLogs(const std::vector<std::pair<std::string, std::string>>& jobs) = 0;
+  // Drops the names of sources whose folder is gone; how many they were.
+  virtual Result<size_t> ForgetGone() = 0;
 };
 
 // The source an insertId belongs to, as an opaque short name; empty when it is none of ours.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -281,6 +282,75 @@ TEST_F(LogStoreTest, FollowerSeesASourceThatComesLater) {
   std::unique_lock lock(mutex);
   ASSERT_TRUE(ready.wait_for(lock, std::chrono::seconds(20), [&] { return woken; }));
   EXPECT_THAT(*follower->Take(10), SizeIs(1));
+}
+
+TEST_F(LogStoreTest, RemovedLogsAreGoneForQueriesTasksAndTheNextStart) {
+  Add("old", "m").Line("old", 1);
+  ASSERT_THAT(store_->AppendService("p", "old", v2::INFO, "old service"), IsOk());
+  Add("kept", "n").Line("kept", 2);
+  ASSERT_THAT(store_->RemoveLogs({{"p", "old"}, {"p", "never there"}}), IsOk());
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(Messages({.projects = {"p"}}), ElementsAre("kept"));
+    EXPECT_THAT(store_->TaskNames("p"), ElementsAre("n"));
+    EXPECT_THAT(store_->TailOf("old-m", 1, 1), StatusIs(Code::kNotFound));
+    EXPECT_FALSE(FileExists(Source("old", "m").dir));
+    EXPECT_THAT(*ListDirectory(dir_.path() + "/logs/service"), IsEmpty());
+    EXPECT_FALSE(FileExists(dir_.path() + "/logs/removed"));
+    Open();
+  }
+}
+
+TEST_F(LogStoreTest, ALogBeginsAnewAfterItsRemoval) {
+  ASSERT_THAT(store_->AppendService("p", "models/m/versions/v", v2::INFO, "first life"), IsOk());
+  ASSERT_THAT(store_->RemoveLogs({{"p", "models/m/versions/v"}}), IsOk());
+  ASSERT_THAT(store_->AppendService("p", "models/m/versions/v", v2::INFO, "second life"), IsOk());
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(Messages({.projects = {"p"}}), ElementsAre("second life"));
+    Open();
+  }
+}
+
+TEST_F(LogStoreTest, AFollowerOfARemovedLogReadsNothingMore) {
+  FakeSupervisor master = Add("j", "m");
+  master.Line("one", 1);
+  ASSERT_OK_AND_ASSIGN(std::unique_ptr<LogFollower> follower, store_->Follow("p", "j", {}));
+  ASSERT_THAT(*follower->Take(1), SizeIs(1));
+  master.Line("two", 2);
+  ASSERT_THAT(store_->RemoveLogs({{"p", "j"}}), IsOk());
+  EXPECT_THAT(*follower->Take(10), IsEmpty());
+}
+
+// Somebody may remove a folder while its blocks are known.
+TEST_F(LogStoreTest, ALogWhoseFolderWentAwayIsEmptyAndForgotten) {
+  Add("j", "m").Line("gone", 1);
+  Add("k", "m").Line("kept", 2);
+  EXPECT_THAT(Messages({.projects = {"p"}}), ElementsAre("gone", "kept"));
+  ASSERT_THAT(RemoveTree(Source("j", "m").dir), IsOk());
+  EXPECT_THAT(Messages({.projects = {"p"}}), ElementsAre("kept"));
+  EXPECT_EQ(*store_->ForgetGone(), 1u);
+  EXPECT_EQ(*store_->ForgetGone(), 0u);
+  Open();
+  ASSERT_THAT(store_->Volumes(), SizeIs(1));
+  EXPECT_EQ(store_->Volumes()[0].job_id, "k");
+}
+
+TEST_F(LogStoreTest, VolumesCountTheBytesOfAJobAndTellItsLastWrite) {
+  Add("j", "m").Line("text", 1);
+  Add("j", "w").NewSegment();
+  const timespec now[2] = {{.tv_sec = 1'900'000'000}, {.tv_sec = 1'900'000'000}};
+  const std::string last = Source("j", "w").dir + "/segment-000002.log";
+  ASSERT_EQ(utimensat(AT_FDCWD, last.c_str(), now, 0), 0);
+  int64_t bytes = 0;
+  for (const char* task : {"m", "w"}) {
+    const std::string dir = Source("j", task).dir;
+    ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, ListDirectory(dir));
+    for (const std::string& name : names) {
+      bytes += static_cast<int64_t>(ReadFile(dir + "/" + name)->size());
+    }
+  }
+  ASSERT_THAT(store_->Volumes(), SizeIs(1));
+  EXPECT_EQ(store_->Volumes()[0].size_bytes, bytes);
+  EXPECT_EQ(store_->Volumes()[0].last_write.unix_nanos, 1'900'000'000'000'000'000);
 }
 
 TEST(EntryText, SeverityComesFromStreamPrefixOrStructure) {

@@ -117,7 +117,10 @@ Status SourceReader::IndexSegment(size_t number) {
   if (segment.damaged) return OkStatus();
   const std::string path = dir_ + "/" + segment.name;
   struct stat st {};
-  if (stat(path.c_str(), &st) != 0) return ErrnoStatus(errno, fmt::format("stat '{}'", path));
+  if (stat(path.c_str(), &st) != 0) {
+    if (errno == ENOENT) return OkStatus();  // removed a moment ago
+    return ErrnoStatus(errno, fmt::format("stat '{}'", path));
+  }
   if (static_cast<uint64_t>(st.st_size) <= segment.indexed) return OkStatus();
   ASSIGN_OR_RETURN(const Visited visited,
                    VisitSegment(path, segment.indexed, static_cast<uint64_t>(st.st_size),
@@ -161,11 +164,13 @@ Result<std::vector<LogLine>> SourceReader::ReadBlock(const LogBlock& block) {
     path = dir_ + "/" + segments_.at(block.segment).name;
   }
   std::vector<LogLine> lines;
-  RETURN_IF_ERROR(
+  const Status visited =
       VisitSegment(path, block.offset, block.end, [&](LogLine& line, uint64_t, uint64_t) {
         lines.push_back(std::move(line));
         return true;
-      }).status());
+      }).status();
+  // Removed since the block was known: its log ends here.
+  if (!visited.ok() && visited.code() != Code::kNotFound) return visited;
   return lines;
 }
 

@@ -44,7 +44,7 @@ class SourceReader {
 
   // The blocks there are now, in order.
   Result<std::vector<LogBlock>> Blocks();
-  // The lines of `block`, which came from Blocks().
+  // The lines of `block`, which came from Blocks(); none when its segment was removed since.
   Result<std::vector<LogLine>> ReadBlock(const LogBlock& block);
   // Lines after `seq`, at most `limit` and about `limit_bytes`.
   Result<std::vector<LogLine>> ReadAfter(uint64_t seq, size_t limit, size_t limit_bytes);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "base/failpoint.h"
 #include "base/log_frame.h"
@@ -37,6 +38,16 @@ bool Decode(std::string_view text, LogSource* source) {
   return text.empty();
 }
 
+std::string NewName(const std::string& path) { return path + ".new"; }
+
+// The file that is to replace `path`, whole and synced, open for appending.
+Result<UniqueFd> WriteBeside(const std::string& path, std::string_view bytes) {
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(NewName(path), O_RDWR | O_CREAT | O_TRUNC | O_APPEND));
+  RETURN_IF_ERROR(WriteAll(fd.get(), bytes));
+  if (fdatasync(fd.get()) != 0) return ErrnoStatus(errno, "fdatasync");
+  return fd;
+}
+
 }  // namespace
 
 Result<SourceRegistry> SourceRegistry::Open(const std::string& path, const std::string& base_dir) {
@@ -67,12 +78,17 @@ Result<SourceRegistry> SourceRegistry::Open(const std::string& path, const std::
   return out;
 }
 
-Status SourceRegistry::Append(const LogSource& source) {
+std::string SourceRegistry::Frame(const LogSource& source, uint64_t seq) const {
   std::string dir = source.dir;
   if (dir.starts_with(base_dir_)) dir = dir.substr(base_dir_.size());
   std::string frame;
   const std::string text = Encode(source, dir);
-  AppendLogFrame({.seq = sources_.size() + 1, .stream = LogStream::kService, .text = text}, &frame);
+  AppendLogFrame({.seq = seq, .stream = LogStream::kService, .text = text}, &frame);
+  return frame;
+}
+
+Status SourceRegistry::Append(const LogSource& source) {
+  const std::string frame = Frame(source, sources_.size() + 1);
   const off_t before = lseek(fd_.get(), 0, SEEK_END);
   Status status = WriteAll(fd_.get(), frame);
   if (status.ok()) status = HODEI_FAILPOINT_STATUS("log.registry.sync");
@@ -84,6 +100,22 @@ Status SourceRegistry::Append(const LogSource& source) {
   }
   sources_.push_back(source);
   return OkStatus();
+}
+
+Status SourceRegistry::Keep(const std::function<bool(const LogSource&)>& wanted) {
+  std::vector<LogSource> kept = sources_;
+  std::erase_if(kept, [&](const LogSource& source) { return !wanted(source); });
+  if (kept.size() == sources_.size()) return OkStatus();
+  std::string bytes;
+  for (size_t i = 0; i < kept.size(); ++i) bytes += Frame(kept[i], i + 1);
+  ASSIGN_OR_RETURN_CTX(UniqueFd fd, WriteBeside(path_, bytes), "write the log registry anew");
+  if (rename(NewName(path_).c_str(), path_.c_str()) != 0) {
+    return ErrnoStatus(errno, fmt::format("rename to '{}'", path_));
+  }
+  // From here on the new file is the registry, durable or not.
+  fd_ = std::move(fd);
+  sources_ = std::move(kept);
+  return SyncDirectory(path_.substr(0, path_.rfind('/')));
 }
 
 }  // namespace hodei::store

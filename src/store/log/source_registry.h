@@ -1,6 +1,8 @@
-// The durable list of sources: one frame per source in an append-only file.
+// The durable list of sources: one frame per source in a file that grows at its
+// end, and is written anew when sources leave.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,9 +21,13 @@ class SourceRegistry {
   const std::vector<LogSource>& sources() const { return sources_; }
   // Durable when it returns.
   Status Append(const LogSource& source);
+  // Drops all others, durably; after an error the file is as it was.
+  Status Keep(const std::function<bool(const LogSource&)>& wanted);
 
  private:
   SourceRegistry() = default;
+  std::string Frame(const LogSource& source, uint64_t seq) const;
+
   std::string path_;
   std::string base_dir_;
   UniqueFd fd_;
