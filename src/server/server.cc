@@ -16,6 +16,7 @@
 #include "domain/access/projects.h"
 #include "domain/jobs/private_google.h"
 #include "domain/objects/reconciler.h"
+#include "domain/retention/reconciler.h"
 #include "net/certificate_authority.h"
 #include "net/http_server.h"
 #include "net/name_certificates.h"
@@ -47,6 +48,18 @@ struct DataFolder {
 
 std::vector<std::string> PublicNames(const Config& config) {
   return {config.server().public_names().begin(), config.server().public_names().end()};
+}
+
+retention::RetentionOptions RetentionOptionsOf(const Retention& config) {
+  constexpr std::chrono::hours kDay{24};
+  retention::RetentionOptions options;
+  if (config.log_days() > 0) options.logs.age = kDay * config.log_days();
+  if (config.log_gib() > 0) options.logs.bytes = config.log_gib() * (int64_t{1} << 30);
+  if (config.operation_days() > 0) options.operations.age = kDay * config.operation_days();
+  if (config.operations_per_project() > 0) {
+    options.operations.per_project = config.operations_per_project();
+  }
+  return options;
 }
 
 class RealServer : public Server {
@@ -90,6 +103,7 @@ class RealServer : public Server {
   JobSocketListener job_sockets_;
   std::unique_ptr<Training> training_;
   std::unique_ptr<Serving> serving_;
+  std::unique_ptr<retention::RetentionReconciler> retention_;
   std::unique_ptr<Surfaces> surfaces_;
   std::unique_ptr<Application> application_;
   std::unique_ptr<net::HttpServer> http_;
@@ -264,6 +278,12 @@ Status RealServer::Init(const Options& options, const Config& config) {
                                             .authorizer = authorizer_.get(),
                                             .page_tokens = page_tokens_.get(),
                                             .clock = &clock_}));
+  retention_ = std::make_unique<retention::RetentionReconciler>(
+      retention::LogRetention::Parts{.logs = logs_.get(),
+                                     .meta = meta_.get(),
+                                     .clock = &clock_,
+                                     .jobs_dir = data_.path + "/jobs"},
+      RetentionOptionsOf(config.retention()));
   surfaces_ = std::make_unique<Surfaces>(Surfaces::Parts{.meta = meta_.get(),
                                                          .objects = objects_.get(),
                                                          .logs = logs_.get(),
@@ -289,6 +309,7 @@ Status RealServer::Init(const Options& options, const Config& config) {
   training_->StartReconciling();
   object_reconciler_->Start();
   serving_->StartReconciling();
+  retention_->Start();
   return OkStatus();
 }
 
@@ -307,6 +328,7 @@ void RealServer::Stop() {
   if (serving_) serving_->StopReconciling();
   if (training_) training_->StopReconciling();
   if (object_reconciler_) object_reconciler_->Stop();
+  if (retention_) retention_->Stop();
 }
 
 }  // namespace
