@@ -97,6 +97,7 @@ class LocalServing : public Serving {
         log_(jobs::MakeJobLog(parts.logs)),
         batches_(std::make_unique<prediction::BatchReconciler>(
             prediction::BatchOptions{.jobs_dir = parts.data_dir + "/jobs",
+                                     .serving_dir = OptionsOf(parts).dir,
                                      .node = OptionsOf(parts).node},
             prediction::BatchDependencies{.store = parts.meta,
                                           .objects = parts.objects,

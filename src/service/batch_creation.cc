@@ -37,6 +37,7 @@ Status BatchCreation::FillFromVersion(const CallContext& context, const std::str
   }
   batch->set_model(parsed->model);
   batch->set_version(parsed->version);
+  batch->set_version_uid(stored.record.uid());
   *batch->mutable_spec() = version;
   *batch->mutable_source() = stored.record.source();
   return OkStatus();
@@ -70,6 +71,8 @@ Status BatchCreation::FillModel(const CallContext& context, jobs::JobRecord* rec
     RETURN_IF_ERROR(FillFromVersion(context, version, batch));
   }
   if (!input.runtime_version().empty()) {
+    // Another library may read the model's files in another way.
+    if (input.runtime_version() != batch->spec().runtime_version()) batch->clear_version_uid();
     batch->mutable_spec()->set_runtime_version(input.runtime_version());
   }
   return environments_->Resolve(batch->spec().runtime_version(), batch->spec().python_version())

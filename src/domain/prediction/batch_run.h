@@ -35,7 +35,8 @@ std::string HolderOfBatch(const std::string& uid);
 inline constexpr char kBatchHolderPrefix[] = "batch:";
 
 struct BatchOptions {
-  std::string jobs_dir;  // folder of jobs' folders
+  std::string jobs_dir;     // folder of jobs' folders
+  std::string serving_dir;  // folder of versions' folders
   serving::NodeSettings node;
   // Counts in the record are renewed so often.
   std::chrono::milliseconds progress_interval{2000};
@@ -73,6 +74,7 @@ class BatchRun {
   Status RunToTheEnd(std::stop_token stop);
   Status Announce();
   Status Prepare(std::stop_token stop);
+  Status WriteConfig();
   Status WaitForRoom(std::stop_token stop);
   Status PlanWork();
   Status RunWorkers(std::stop_token stop);

@@ -90,6 +90,17 @@ Result<std::string> Sha256OfFile(const std::string& path) {
   }
 }
 
+std::string CompiledPath(std::string_view serving_dir, std::string_view uid) {
+  return fmt::format("{}/{}/config/compiled", serving_dir, uid);
+}
+
+bool StageCompiled(std::string_view serving_dir, std::string_view uid,
+                   const std::string& config_dir) {
+  const std::string to = config_dir + "/compiled";
+  (void)unlink(to.c_str());  // of an interrupted run
+  return !uid.empty() && link(CompiledPath(serving_dir, uid).c_str(), to.c_str()) == 0;
+}
+
 std::string HolderOf(std::string_view uid) { return fmt::format("{}{}", kHolderPrefix, uid); }
 
 Status HoldSource(store::ObjectStore* objects, std::string_view holder,

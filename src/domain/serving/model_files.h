@@ -24,6 +24,13 @@ Status HoldSource(store::ObjectStore* objects, std::string_view holder,
 Status StageSource(store::ObjectStore* objects, std::string_view holder,
                    const models::ModelSource& source, const std::string& dir);
 
+// Where the compiled form of the version `uid` is kept below the folder of versions.
+std::string CompiledPath(std::string_view serving_dir, std::string_view uid);
+// Makes CONFIG_DIR/compiled out of it, without a copy; false when there is none to be had. What is
+// there stays when the version goes.
+bool StageCompiled(std::string_view serving_dir, std::string_view uid,
+                   const std::string& config_dir);
+
 // Lower-case hex, as Environments wants it of packages.
 Result<std::string> Sha256OfFile(const std::string& path);
 

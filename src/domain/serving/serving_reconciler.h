@@ -118,7 +118,7 @@ class ServingReconciler {
   void Log(const Entry& entry, bool error, std::string_view text);
   ServedModel ModelOf(const Entry& entry) const;
   std::string DirOf(const Entry& entry) const;
-  std::string CompiledPath(const Entry& entry) const;
+  std::string CompiledPathOf(const Entry& entry) const;
   static std::string BuildIdOf(const Entry& entry);
   void Due(Entry* entry, Nanoseconds after);
   void Demand(const std::string& name);

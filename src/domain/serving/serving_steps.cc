@@ -51,7 +51,7 @@ ServedModel ServingReconciler::ModelOf(const Entry& entry) const {
   model.version = models::LastPart(entry.name);
   model.spec = entry.version();
   model.source = entry.record().source();
-  model.compiled = FileExists(CompiledPath(entry));
+  model.compiled = FileExists(CompiledPathOf(entry));
   return model;
 }
 
@@ -280,18 +280,18 @@ Status ServingReconciler::StartNode(Entry* entry) {
 
 void ServingReconciler::Probe(const Entry& entry, NodeEntry* node) {
   node->probe = std::make_unique<NodeProbe>(
-      deps_.executor, node->id, /*want_compiled=*/!FileExists(CompiledPath(entry)),
+      deps_.executor, node->id, /*want_compiled=*/!FileExists(CompiledPathOf(entry)),
       [this](ProbeResult result) { TakeProbe(std::move(result)); });
 }
 
-std::string ServingReconciler::CompiledPath(const Entry& entry) const {
-  return DirOf(entry) + "/config/compiled";
+std::string ServingReconciler::CompiledPathOf(const Entry& entry) const {
+  return CompiledPath(options_.dir, entry.record().uid());
 }
 
 // Later nodes start from it and need no interpreter. They can do without.
 void ServingReconciler::KeepCompiled(const Entry& entry, const std::string& bytes) {
   if (bytes.empty()) return;
-  const Status kept = WriteFileDurably(CompiledPath(entry), bytes, 0644);
+  const Status kept = WriteFileDurably(CompiledPathOf(entry), bytes, 0644);
   if (!kept.ok()) {
     spdlog::warn("the compiled form of '{}' is not kept: {}", entry.name, kept.ToString());
   }
