@@ -214,6 +214,25 @@ TEST(NumberRow, ReadsWhatTheParserReads) {
   }
 }
 
+// Digits are read in blocks, and in another way near the beginning of a text: every length of a
+// fraction, in every place.
+TEST(NumberRow, ReadsFractionsOfEveryLengthInEveryPlace) {
+  constexpr std::string_view kDigits = "1234567890123456789012345";
+  constexpr size_t kColumns = 4;
+  for (size_t length = 1; length <= kDigits.size(); ++length) {
+    for (const char* whole : {"0.", "-0.", "7.", "-123456."}) {
+      const std::string number = whole + std::string(kDigits.substr(0, length));
+      double row[kColumns];
+      ASSERT_TRUE(ReadRow(fmt::format("[{0},-{1},{0}, {0}]", number, length), kColumns, row));
+      const double wanted = std::strtod(number.c_str(), nullptr);
+      EXPECT_EQ(row[0], wanted) << number;
+      EXPECT_EQ(row[1], -static_cast<double>(length));
+      EXPECT_EQ(row[2], wanted) << number;
+      EXPECT_EQ(row[3], wanted) << number;
+    }
+  }
+}
+
 // simdjson 3.0's get_double() says 4.33e-06 of the first.
 TEST(RequestBody, ReadsNumbersOfManyDigits) {
   for (const char* digits : {"0.375229551999636674662719", "0.00000000000000000000000012",
