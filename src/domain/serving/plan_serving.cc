@@ -206,11 +206,14 @@ class Planner {
     if (serving > 1 && seen_.slack > Nanoseconds(0) && seen_.slack < kScaleDownAfter) {
       LookAgain(kScaleDownAfter - seen_.slack);
     }
-    if (serving > 0 && seen_.nodes_min == 0 && seen_.in_flight == 0 && seen_.waiting == 0) {
-      if (seen_.idle >= seen_.idle_limit) {
+    if (serving > 0 && seen_.nodes_min == 0) {
+      // Nobody tells when the last request is answered: it is asked again.
+      const bool used = seen_.in_flight > 0 || seen_.waiting > 0;
+      const Nanoseconds idle = used ? Nanoseconds(0) : seen_.idle;
+      if (idle >= seen_.idle_limit) {
         wanted = 0;
       } else {
-        LookAgain(seen_.idle_limit - seen_.idle);
+        LookAgain(seen_.idle_limit - idle);
       }
     }
     return std::clamp(wanted, seen_.nodes_min, std::max(seen_.nodes_max, seen_.nodes_min));

@@ -104,6 +104,8 @@ TEST(PlanServing, TheLastNodeGoesWhenIdleUnlessTheVersionKeepsOne) {
   EXPECT_THAT(PlanServing(seen).drain, ElementsAre("a"));
   seen.in_flight = 1;
   EXPECT_THAT(PlanServing(seen).drain, IsEmpty());
+  // Its answer wakes nobody.
+  EXPECT_EQ(PlanServing(seen).look_again, std::optional<Nanoseconds>(minutes(5)));
   seen.in_flight = 0;
   seen.nodes_min = 1;
   EXPECT_THAT(PlanServing(seen).drain, IsEmpty());

@@ -176,6 +176,28 @@ TEST_F(ServingReconcilerTest, AVersionIsLoadedServedIdledWokenAndDeleted) {
   EXPECT_TRUE(objects_->ListHolders(kHolderPrefix)->empty());
 }
 
+// The answer to a request wakes nobody; the last look saw it on its way.
+TEST_F(ServingReconcilerTest, AVersionGoesIdleAfterTheRequestThatWokeIt) {
+  MakeReady("v");
+  clock_.Advance(std::chrono::minutes(6));
+  ASSERT_TRUE(RunUntil([this] { return executor_.running().empty(); }));
+  const auto answer = std::make_shared<std::unique_ptr<Lease>>();
+  reconciler_->GateOf("uidv", Name("v"))->Acquire([answer](Result<Lease> lease) {
+    ASSERT_THAT(lease, IsOk());
+    *answer = std::make_unique<Lease>(std::move(*lease));
+  });
+  ASSERT_TRUE(RunUntil([this] { return !Node().empty(); }));
+  executor_.SetSocket(Node(), socket_);
+  ASSERT_TRUE(RunUntil([&] { return *answer != nullptr; }));
+  for (int i = 0; i < 3; ++i) (void)reconciler_->RunOnce();
+  (*answer)->Finish(true);
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(std::chrono::minutes(5));
+    (void)reconciler_->RunOnce();
+  }
+  EXPECT_TRUE(RunUntil([this] { return executor_.running().empty(); }));
+}
+
 // A request that came before the first pass holds its files and has no version yet.
 TEST_F(ServingReconcilerTest, OnlyHoldsOfAnEarlierLifeAreReleasedWithoutAVersion) {
   const std::vector<store::GenerationName> files = {{"bucket", "m/model.bst", generation_}};
