@@ -16,8 +16,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::milliseconds kFirstWait{5};
+// Between looks: a part of the time that the node has taken so far, so that its start is noticed
+// soon and a long one costs little.
+constexpr std::chrono::milliseconds kShortestWait{2};
 constexpr std::chrono::milliseconds kLongestWait{100};
+constexpr int kWaitPart = 20;
 constexpr std::chrono::seconds kAnswerDeadline{10};
 constexpr size_t kWordsMaxBytes = 500;
 
@@ -85,11 +88,12 @@ NodeProbe::NodeProbe(exec::Executor* executor, std::string id, bool want_compile
                ready = std::move(ready)](std::stop_token stop) {
         ProbeResult result;
         result.id = id;
-        std::chrono::milliseconds wait = kFirstWait;
+        const auto start = std::chrono::steady_clock::now();
         while (!stop.stop_requested()) {
           if (Ask(executor, want_compiled, &result)) return ready(std::move(result));
-          Wait(stop, wait);
-          wait = std::min(wait * 2, kLongestWait);
+          const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(
+              std::chrono::steady_clock::now() - start);
+          Wait(stop, std::clamp(taken / kWaitPart, kShortestWait, kLongestWait));
         }
       }) {}
 

@@ -248,10 +248,12 @@ Status ServingReconciler::StartNode(Entry* entry) {
                                      RandomId(kNodeIdCharacters));
   const ServedModel model = ModelOf(*entry);
   const std::string config_dir = dir + "/config";
+  const std::string config = ServeConfig(model, NodeResources(model.spec, options_.node));
   RETURN_IF_ERROR(MakeDirectories(config_dir, 0755));
-  RETURN_IF_ERROR(WriteFileDurably(config_dir + "/config.json",
-                                   ServeConfig(model, NodeResources(model.spec, options_.node)),
-                                   0644));
+  // A request waits for this node: the disk is waited for only when there is something new.
+  if (ReadFile(config_dir + "/config.json").value_or("") != config) {
+    RETURN_IF_ERROR(WriteFileDurably(config_dir + "/config.json", config, 0644));
+  }
   const std::string log_dir = fmt::format("{}/logs/{}", dir, id);
   RETURN_IF_ERROR(MakeDirectories(log_dir));
   const auto stored = deps_.registry->GetModel(models::ModelOfVersion(entry->name));
