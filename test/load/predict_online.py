@@ -1,5 +1,5 @@
 """Online prediction: CPU per request of hodei-serve alone, and of hodeid with it, beside FastAPI, Flask and http.server
-with the same model.
+with the same model; and the way back from no node to the first answer.
 
 CPU is read from /proc/PID/task/*/schedstat over all processes of a server; rounds are interleaved.
 """
@@ -23,6 +23,11 @@ SERVE = ROOT / "build" / "release" / "bin" / "serve" / "hodei-serve"
 PEER_PACKAGES = ["fastapi", "uvicorn[standard]", "flask", "gunicorn"]
 ROUNDS, OURS, THEIRS = 5, 3000, 300
 START_SECONDS = 180
+POLL_SECONDS = 0.005
+# Of the models: file and framework.
+MODELS = {"xgb": ("model.bst", "xgboost"), "logreg": ("model.joblib", "scikit-learn")}
+
+BODY = json.dumps({"instances": [[round(0.1 * i - 1.5, 2) for i in range(30)]]}).encode()
 
 MAKE = """
 import os, sys
@@ -130,6 +135,7 @@ class Target:
                         f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
     def connect(self):
+        """Once it answers."""
         limit = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -142,7 +148,12 @@ class Target:
                 pass
             if time.monotonic() > limit or self.process.poll() is not None:
                 raise RuntimeError("a server did not start")
-            time.sleep(0.05)
+            time.sleep(POLL_SECONDS)  # between looks at a server that is starting
+
+    def first_answer_ms(self):
+        started = time.monotonic()
+        self.connect().close()
+        return (time.monotonic() - started) * 1000
 
     def ask(self, connection):
         connection.sendall(self.request)
@@ -186,19 +197,20 @@ def serving_programs(model):
 
 
 @contextlib.contextmanager
-def whole_server(folder, body):
-    """hodeid with a version of the XGBoost model: a request is authenticated, limited, counted and passed on."""
+def whole_server(data, folder, name, body, config=""):
+    """hodeid with a version of a model: a request is authenticated, limited, counted and passed on."""
     ENVIRONMENT_CACHE.mkdir(parents=True, exist_ok=True)
-    server = Server(folder / "server").start()
+    server = Server(data, config).start()
     env = server.environment()
+    file, framework = MODELS[name]
 
     def run(words):
         subprocess.run(["bash", "-c", words], env=env, check=True, capture_output=True)
 
     try:
-        run(f"hodei storage buckets create gs://bench && hodei storage cp {folder}/xgb/model.bst gs://bench/m/model.bst && "
+        run(f"hodei storage buckets create gs://bench && hodei storage cp {folder}/{name}/{file} gs://bench/m/{file} && "
             "hodei ml-engine models create whole --regions us-central1 && hodei ml-engine versions create v1 --model whole "
-            "--origin gs://bench/m/ --runtime-version 2.11 --python-version 3.7 --framework xgboost")
+            f"--origin gs://bench/m/ --runtime-version 2.11 --python-version 3.7 --framework {framework}")
         try:
             yield Target(server.process, int(server.url.rsplit(":", 1)[1]), body,
                          path="/v1/projects/hodei-local/models/whole:predict",
@@ -207,6 +219,24 @@ def whole_server(folder, body):
             run("hodei ml-engine versions delete v1 --model whole --quiet")
     finally:
         server.stop()
+
+
+def alone(name, folder, runtime, body):
+    """hodei-serve with the model, without a server."""
+    config, port = folder / f"{name}.json", free_port()
+    config.write_text(json.dumps({"format": 1, "model_dir": str(folder / name), "python": runtime}))
+    return running([SERVE, "--config", config, "--port", str(port)], port, body, {})
+
+
+def wake(name, folder, runtime):
+    """Rounds of (the first answer of a version without a node, that of hodei-serve alone), in ms."""
+    with whole_server(folder / f"wake-{name}", folder, name, BODY, "serving: {idle_seconds: 1}\n") as whole:
+        for _ in range(ROUNDS):
+            with alone(name, folder, runtime, BODY) as program:
+                loaded_ms = program.first_answer_ms()
+            while serving_programs("whole"):
+                time.sleep(0.05)  # until it is idle for long enough
+            yield whole.first_answer_ms(), loaded_ms
 
 
 def peers(folder):
@@ -240,20 +270,14 @@ def commands(bin_dir, kinds, folder):
 
 def compare(name, folder, runtime, bin_dir, kinds):
     """One model behind ours and the peers, all running, measured in turn."""
-    body = json.dumps({"instances": [[round(0.1 * i - 1.5, 2) for i in range(30)]]}).encode()
-    config = folder / f"{name}.json"
-    port = free_port()
-    config.write_text(json.dumps({"format": 1, "model_dir": str(folder / name), "python": runtime}))
     with contextlib.ExitStack() as stack:
-        started = time.monotonic()
-        ours = stack.enter_context(running([SERVE, "--config", config, "--port", str(port)], port, body, {}))
-        ours.connect().close()
-        start_ms = (time.monotonic() - started) * 1000
-        whole = stack.enter_context(whole_server(folder, body)) if name == "xgb" else None
+        ours = stack.enter_context(alone(name, folder, runtime, BODY))
+        start_ms = ours.first_answer_ms()
+        whole = stack.enter_context(whole_server(folder / "server", folder, name, BODY)) if name == "xgb" else None
         others = {}
         for server, (command, peer_port) in (commands(bin_dir, kinds, folder) if bin_dir else {}).items():
             environment = {"PEER_KIND": name, "PEER_MODEL": str(folder / name), "PEER_SERVER": server}
-            others[server] = stack.enter_context(running(command, peer_port, body, environment))
+            others[server] = stack.enter_context(running(command, peer_port, BODY, environment))
             others[server].connect().close()
         for _ in range(ROUNDS):
             mine = {name: ours.cpu_per_request(OURS)}
@@ -269,6 +293,7 @@ def compare(name, folder, runtime, bin_dir, kinds):
         print(f"bench predict_{name}_rss {rss_mb(ours.process.pid):.1f} MB note=resident, idle after the rounds")
 
 
+WAKE_MORE_MS = 100
 TARGETS = {"fastapi": 6, "flask": 8, "http.server": 3.5}
 NOTES = {"": "CPU of hodei-serve for one row of 30 in JSON",
          "xgb_whole": "CPU of hodeid and hodei-serve for one row of 30 in JSON: authenticated, limited, counted, passed on"}
@@ -293,6 +318,11 @@ def main():
                     ratio = f" max_ratio={1 / TARGETS[server]:.4f}" if name != "keras" else ""
                     print(f"bench predict_{row}_vs_{server} {mine:.2f} us peer={server}:{theirs:.2f}{ratio}")
             sys.stdout.flush()
+        for name in MODELS:
+            for woken_ms, loaded_ms in wake(name, folder, runtime):
+                print(f"bench wake_{name} {woken_ms:.0f} ms peer=load_alone:{loaded_ms:.0f}")
+                print(f"bench wake_{name}_more {woken_ms - loaded_ms:.0f} ms max={WAKE_MORE_MS} "
+                      "note=from no node to the first answer, less what hodei-serve alone needs for library and model")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
