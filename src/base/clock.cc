@@ -4,6 +4,9 @@
 #include <time.h>
 
 #include <cctype>
+#include <charconv>
+#include <chrono>
+#include <string_view>
 
 namespace hodei {
 namespace {
@@ -83,9 +86,8 @@ std::string FormatRfc3339(WallTime time, int fraction_digits) {
   const time_t whole = seconds;
   tm utc{};
   gmtime_r(&whole, &utc);
-  std::string out =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1,
-                  utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", utc.tm_year + 1900,
+                                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
   if (fraction_digits > 0) {
     out += fmt::format(".{:09}", nanos).substr(0, 1 + static_cast<size_t>(fraction_digits));
   }
@@ -119,6 +121,35 @@ Result<WallTime> ParseRfc3339(std::string_view text) {
   constexpr int64_t kMaxSeconds = INT64_MAX / 1'000'000'000 - 86'400;
   if (seconds > kMaxSeconds || seconds < -kMaxSeconds) return bad;
   return WallTime{(seconds - offset) * 1'000'000'000 + nanos};
+}
+
+std::string FormatHttpDate(int64_t unix_seconds) {
+  constexpr std::string_view kDays = "SunMonTueWedThuFriSat";
+  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const std::chrono::sys_seconds time{std::chrono::seconds(unix_seconds)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  std::string text;
+  text.reserve(32);
+  const auto append = [&text](int64_t value, int width) {
+    char digits[24];
+    const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    for (auto size = end - digits; size < width; ++size) text += '0';
+    text.append(digits, end);
+  };
+  text.append(kDays.substr(3 * std::chrono::weekday(day).c_encoding(), 3)).append(", ");
+  append(static_cast<unsigned>(date.day()), 2);
+  text.append(" ").append(kMonths.substr(3 * (static_cast<unsigned>(date.month()) - 1), 3));
+  text += ' ';
+  append(static_cast<int>(date.year()), 4);
+  text += ' ';
+  append(clock.hours().count(), 2);
+  text += ':';
+  append(clock.minutes().count(), 2);
+  text += ':';
+  append(clock.seconds().count(), 2);
+  return text.append(" GMT");
 }
 
 }  // namespace hodei

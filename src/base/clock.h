@@ -37,5 +37,7 @@ const Clock& SystemClock();
 std::string FormatRfc3339(WallTime time, int fraction_digits = 9);
 // Accepts any fraction of up to 9 digits and any numeric offset. INVALID_ARGUMENT otherwise.
 Result<WallTime> ParseRfc3339(std::string_view text);
+// "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110, 5.6.7).
+std::string FormatHttpDate(int64_t unix_seconds);
 
 }  // namespace hodei

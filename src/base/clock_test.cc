@@ -36,5 +36,13 @@ TEST(SystemClock, MonotonicDoesNotGoBack) {
   EXPECT_GE(SystemClock().Monotonic(), first);
 }
 
+TEST(HttpDate, IsTheFixedFormOfItsRfc) {
+  EXPECT_EQ(FormatHttpDate(784887151), "Tue, 15 Nov 1994 08:12:31 GMT");
+  EXPECT_EQ(FormatHttpDate(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+  EXPECT_EQ(FormatHttpDate(951782400), "Tue, 29 Feb 2000 00:00:00 GMT");
+  EXPECT_EQ(FormatHttpDate(253402300799), "Fri, 31 Dec 9999 23:59:59 GMT");
+  EXPECT_EQ(FormatHttpDate(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
+}
+
 }  // namespace
 }  // namespace hodei

@@ -14,18 +14,23 @@ constexpr std::string_view kHex = "0123456789abcdef";
 constexpr std::string_view kHexUpper = "0123456789ABCDEF";
 
 std::string Encode(std::string_view in, std::string_view alphabet, bool pad) {
-  std::string out;
-  out.reserve((in.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < in.size(); i += 3) {
-    const size_t n = std::min<size_t>(3, in.size() - i);
-    uint32_t v = static_cast<unsigned char>(in[i]) << 16;
-    if (n > 1) v |= static_cast<unsigned char>(in[i + 1]) << 8;
-    if (n > 2) v |= static_cast<unsigned char>(in[i + 2]);
-    out += alphabet[v >> 18];
-    out += alphabet[(v >> 12) & 63];
-    if (n > 1) out += alphabet[(v >> 6) & 63];
-    if (n > 2) out += alphabet[v & 63];
-    if (pad) out.append(3 - n, '=');
+  const size_t whole = in.size() / 3 * 3;
+  const size_t rest = in.size() - whole;
+  std::string out(whole / 3 * 4 + (rest == 0 ? 0 : (pad ? 4 : rest + 1)), '=');
+  char* at = out.data();
+  const auto byte = [in](size_t i) { return uint32_t{static_cast<unsigned char>(in[i])}; };
+  for (size_t i = 0; i < whole; i += 3) {
+    const uint32_t v = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    *at++ = alphabet[v >> 18];
+    *at++ = alphabet[(v >> 12) & 63];
+    *at++ = alphabet[(v >> 6) & 63];
+    *at++ = alphabet[v & 63];
+  }
+  if (rest > 0) {
+    const uint32_t v = byte(whole) << 16 | (rest > 1 ? byte(whole + 1) << 8 : 0);
+    *at++ = alphabet[v >> 18];
+    *at++ = alphabet[(v >> 12) & 63];
+    if (rest > 1) *at++ = alphabet[(v >> 6) & 63];
   }
   return out;
 }
@@ -97,11 +102,11 @@ Result<std::string> Base64Decode(std::string_view text) {
 }
 
 std::string HexEncode(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (unsigned char c : bytes) {
-    out += kHex[c >> 4];
-    out += kHex[c & 15];
+  std::string out(bytes.size() * 2, '0');
+  char* at = out.data();
+  for (const unsigned char c : bytes) {
+    *at++ = kHex[c >> 4];
+    *at++ = kHex[c & 15];
   }
   return out;
 }

@@ -28,6 +28,8 @@ class Headers {
   void Set(std::string name, std::string value);
   void Remove(std::string_view name);
   void Clear() { fields_.clear(); }
+  // Makes room for `fields` of them.
+  void Reserve(size_t fields) { fields_.reserve(fields); }
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
 
  private:

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/clock.h"
 #include "base/random_id.h"
 #include "net/http_parser.h"
 
@@ -61,7 +62,15 @@ constexpr std::string_view kServerFields[] = {
     "X-Request-Id",   "X-Content-Type-Options",
 };
 
+// Most fields are told apart from the server's own by their length.
+constexpr uint64_t kServerFieldLengths = [] {
+  uint64_t lengths = 0;
+  for (const std::string_view name : kServerFields) lengths |= uint64_t{1} << name.size();
+  return lengths;
+}();
+
 bool IsServerField(std::string_view name) {
+  if (name.size() >= 64 || (kServerFieldLengths >> name.size() & 1) == 0) return false;
   return std::any_of(std::begin(kServerFields), std::end(kServerFields),
                      [name](std::string_view own) { return EqualsIgnoreCase(own, name); });
 }
@@ -72,13 +81,17 @@ void AppendNumber(uint64_t value, std::string* out, int base = 10) {
   out->append(digits.data(), end);
 }
 
+bool EndsALine(unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; }
+
 void AppendValue(std::string_view value, std::string* out) {
   const size_t start = out->size();
   out->append(value);
-  for (size_t i = start; i < out->size(); ++i) {
-    const auto c = static_cast<unsigned char>((*out)[i]);
-    if ((c < 0x20 && c != '\t') || c == 0x7f) (*out)[i] = ' ';
-  }
+  unsigned bad = 0;
+  for (const char c : value) bad |= EndsALine(static_cast<unsigned char>(c)) ? 1U : 0U;
+  if (bad == 0) return;
+  std::replace_if(
+      out->begin() + static_cast<ptrdiff_t>(start), out->end(),
+      [](char c) { return EndsALine(static_cast<unsigned char>(c)); }, ' ');
 }
 
 }  // namespace
@@ -97,12 +110,7 @@ std::string_view DateText::Now() {
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
   if (now.tv_sec != second_ || text_.empty()) {
     second_ = now.tv_sec;
-    tm parts{};
-    gmtime_r(&second_, &parts);
-    std::array<char, 40> text;
-    // The C locale's names: no program of ours calls setlocale().
-    const size_t size = strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    text_.assign(text.data(), size);
+    text_ = FormatHttpDate(second_);
   }
   return text_;
 }
@@ -126,6 +134,9 @@ void RequestIds::Next(std::string* id) {
 
 void AppendResponseHead(int status, const Headers& headers, const ResponseFraming& framing,
                         std::string_view date, std::string_view request_id, std::string* out) {
+  size_t size = 512;  // the status line, the server's own fields and the numbers
+  for (const auto& [name, value] : headers.fields()) size += name.size() + value.size() + 4;
+  out->reserve(out->size() + size);
   out->append("HTTP/1.1 ");
   AppendNumber(static_cast<uint64_t>(std::clamp(status, 100, 999)), out);
   out->push_back(' ');

@@ -1,9 +1,7 @@
 #include "cli/storage/resource_display.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -140,8 +138,7 @@ std::string DescribedTime(const std::string& time) {
 std::string HeaderTime(const std::string& time) {
   Result<WallTime> parsed = ParseRfc3339(time);
   if (!parsed.ok()) return time;
-  std::time_t seconds = parsed->unix_nanos / kNanosPerSecond;
-  return fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(seconds));
+  return FormatHttpDate(parsed->unix_nanos / kNanosPerSecond);
 }
 
 bool Absent(const Json* value) {

@@ -48,7 +48,8 @@ std::vector<std::string> Bubblewrap(const std::vector<std::string>& argv,
                                     "/lib",           "--symlink",     "usr/lib64",
                                     "/lib64",         "--proc",        "/proc",
                                     "--dev",          "/dev",          "--tmpfs",
-                                    "/tmp",           "--bind",        work,
+                                    "/tmp",           "--ro-bind-try", "/etc/ssl",
+                                    "/etc/ssl",       "--bind",        work,
                                     "/work",          "--chdir",       "/work"};
   for (const auto& [name, value] : env) words.insert(words.end(), {"--setenv", name, value});
   for (const exec::Mount& mount : mounts) {

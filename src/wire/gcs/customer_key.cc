@@ -18,16 +18,12 @@ Status BadKey() {
       .WithReason("customerEncryptionKeyFormatIsInvalid");
 }
 
-std::string_view Header(const net::Headers& headers, std::string_view prefix,
-                        std::string_view name) {
-  return headers.Get(std::string(prefix).append(name));
-}
-
 // The key's hash as clients spell it; empty when the request brings no key.
 Result<std::string> KeyHash(const net::Headers& headers, std::string_view prefix) {
-  const std::string_view algorithm = Header(headers, prefix, "algorithm");
-  const std::string_view key = Header(headers, prefix, "key");
-  const std::string_view hash = Header(headers, prefix, "key-sha256");
+  const std::string name(prefix);
+  const std::string_view algorithm = headers.Get(name + "algorithm");
+  const std::string_view key = headers.Get(name + "key");
+  const std::string_view hash = headers.Get(name + "key-sha256");
   if (algorithm.empty() && key.empty() && hash.empty()) return std::string();
   const Result<std::string> raw = Base64Decode(key);
   if (algorithm != "AES256" || !raw.ok() || raw->size() != kKeyBytes) return BadKey();

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "store/object/file_bytes.h"
 #include "wire/gcs/content_range.h"
@@ -22,21 +22,12 @@ namespace {
 constexpr uint64_t kInflateLimit = 64ULL << 30;
 constexpr size_t kCompressedPiece = 64 * 1024;
 constexpr uint64_t kFilledPiece = 1 << 20;
-
-// "Tue, 15 Nov 1994 08:12:31 GMT" (RFC 9110 §5.6.7).
-std::string HttpDate(const google::protobuf::Timestamp& time) {
-  const std::time_t seconds = time.seconds();
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  const size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return std::string(text, size);
-}
+constexpr size_t kObjectFields = 20;  // about so many header fields come with an object's bytes
 
 // Stored values never end a header line, whatever was stored.
-void AddSafe(net::Headers* headers, std::string name, std::string_view value) {
+void AddSafe(net::Headers* headers, std::string name, const std::string& value) {
   if (value.empty()) return;
-  std::string clean(value);
+  std::string clean = value;
   for (char& c : clean) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
@@ -69,15 +60,17 @@ void AddHardening(const Object& object, net::Headers* headers) {
 
 void AddObjectHeaders(const Object& object, const Request& request, net::Headers* headers) {
   const bool xml = request.xml;
+  headers->Reserve(kObjectFields + static_cast<size_t>(object.metadata().size()));
   AddSafe(headers, "Content-Type", object.content_type());
   AddSafe(headers, "Content-Language", object.content_language());
   AddSafe(headers, "Content-Disposition", object.content_disposition());
-  AddSafe(headers, "Cache-Control",
-          object.cache_control().empty() ? "private, max-age=0" : object.cache_control());
+  AddSafe(
+      headers, "Cache-Control",
+      object.cache_control().empty() ? std::string("private, max-age=0") : object.cache_control());
   headers->Add("ETag", xml && !object.md5_hash().empty()
                            ? fmt::format("\"{}\"", HexEncode(object.md5_hash()))
                            : ObjectEtag(object));
-  headers->Add("Last-Modified", HttpDate(object.updated()));
+  headers->Add("Last-Modified", FormatHttpDate(object.updated().seconds()));
   headers->Add("X-Goog-Generation", std::to_string(object.generation()));
   headers->Add("X-Goog-Metageneration", std::to_string(object.metageneration()));
   AddSafe(headers, "X-Goog-Storage-Class", object.storage_class());
@@ -86,7 +79,7 @@ void AddObjectHeaders(const Object& object, const Request& request, net::Headers
   headers->Add("X-Goog-Hash", hashes);
   headers->Add("X-Goog-Stored-Content-Length", std::to_string(object.size()));
   AddSafe(headers, "X-Goog-Stored-Content-Encoding",
-          object.content_encoding().empty() ? "identity" : object.content_encoding());
+          object.content_encoding().empty() ? std::string("identity") : object.content_encoding());
   if (object.component_count() > 0) {
     headers->Add("X-Goog-Component-Count", std::to_string(object.component_count()));
   }
