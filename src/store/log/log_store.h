@@ -81,7 +81,8 @@ class LogStore {
 
   // From now on the source's segments are part of the store, also after a restart. Idempotent.
   virtual Status AddSource(const LogSource& source) = 0;
-  // One entry with task name "service". Survives a kill of the server when this returns.
+  // One entry with task name "service". Survives a kill of the server when this returns. Of such
+  // entries of one job the newest 1 GiB are kept (service_writer.h).
   virtual Status AppendService(const std::string& project, const std::string& job_id,
                                google::logging::v2::LogSeverity severity,
                                std::string_view text) = 0;

@@ -133,12 +133,21 @@ Status SourceReader::IndexSegment(size_t number) {
   return OkStatus();
 }
 
+// The oldest segments of a service log leave.
+void SourceReader::DropBefore(const std::string& name) {
+  const size_t dropped = dropped_;
+  while (dropped_ < segments_.size() && segments_[dropped_].name < name) ++dropped_;
+  if (dropped_ == dropped) return;
+  std::erase_if(blocks_, [this](const LogBlock& block) { return block.segment < dropped_; });
+}
+
 Status SourceReader::Refresh() {
   Result<std::vector<std::string>> names = ListDirectory(dir_);
   if (names.status().code() == Code::kNotFound) return OkStatus();
   if (!names.ok()) return names.status();
+  std::erase_if(*names, [](const std::string& name) { return !IsSegmentName(name); });
+  DropBefore(names->empty() ? "" : names->front());
   for (std::string& name : *names) {
-    if (!IsSegmentName(name)) continue;
     if (!segments_.empty() && name <= segments_.back().name) continue;
     segments_.push_back({std::move(name)});
   }

@@ -57,11 +57,13 @@ class SourceReader {
   };
   Status Refresh();
   Status IndexSegment(size_t number);
+  void DropBefore(const std::string& name);
   void AddLine(size_t segment, uint64_t offset, uint64_t end, const LogLine& line);
 
   const std::string dir_;
   std::mutex mutex_;
   std::vector<Segment> segments_;
+  size_t dropped_ = 0;  // of the oldest segments: their files are gone
   std::vector<LogBlock> blocks_;
 };
 
