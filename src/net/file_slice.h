@@ -7,7 +7,7 @@
 namespace hodei::net {
 
 // Of a file that is sent, between two turns of other connections.
-inline constexpr uint64_t kSliceBytes = 1 << 20;
+inline constexpr uint64_t kSliceBytes = 2 << 20;
 
 // A guess, from its first and last byte, whether the part can be read without waiting for a disk.
 bool IsPageCached(int fd, uint64_t offset, uint64_t length);

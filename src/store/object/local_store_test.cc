@@ -15,6 +15,7 @@
 #include "base/failpoint.h"
 #include "base/testing/status_matchers.h"
 #include "store/object/file_contents.h"
+#include "store/object/local_files.h"
 #include "store/object/object_store.h"
 #include "store/object/sqlite_database.h"
 #include "store/object/testing/object_store_conformance.h"
@@ -166,6 +167,23 @@ TEST_F(LocalStore, OrphansAreRemovedAtStart) {
   ASSERT_THAT(Open(), IsOk());
   EXPECT_THAT(Files("content"), SizeIs(1));
   EXPECT_THAT(Files("segments"), IsEmpty());
+  ExpectClean();
+}
+
+TEST_F(LocalStore, AFileThatMustStayForNowKeepsItsIdOverARestart) {
+  ASSERT_THAT(Open(), IsOk());
+  MakeBucket();
+  ASSERT_THAT(Put("gone", std::string(100'000, 'g')), IsOk());
+  {
+    ASSERT_OK_AND_ASSIGN(const UniqueFd paused, PauseRemovals(Folder()));
+    ASSERT_THAT(store_->DeleteObject("bucket", "gone", std::nullopt, {}), IsOk());
+    ASSERT_THAT(Open(), IsOk());
+    ASSERT_THAT(Put("new", std::string(100'000, 'n')), IsOk());
+    EXPECT_THAT(Files("content"), SizeIs(2));
+  }
+  ASSERT_THAT(store_->Sweep(), IsOk());
+  EXPECT_THAT(Files("content"), SizeIs(1));
+  EXPECT_EQ(Get("new"), std::string(100'000, 'n'));
   ExpectClean();
 }
 

@@ -40,10 +40,17 @@ Status CheckNotLost(const std::string& directory) {
 }
 
 Result<std::unique_ptr<ContentStore>> OpenLocalContents(const LocalObjectStoreOptions& options,
-                                                        const Index::Highest& highest) {
+                                                        const Index::Highest& highest,
+                                                        int64_t* next_content_id) {
   ASSIGN_OR_RETURN(const std::optional<ContentPlace> place, ReadContentPlace(options.directory));
   if (place) return LivesElsewhere(options.directory, *place);
-  return OpenFileContents(options.directory, options.segment_bytes, highest.segment + 1);
+  ASSIGN_OR_RETURN(std::unique_ptr<ContentStore> contents,
+                   OpenFileContents(options.directory, options.segment_bytes, highest.segment + 1));
+  // A file without a row may have to stay for a while: its id is not given out again before it
+  // goes.
+  ASSIGN_OR_RETURN(const std::vector<int64_t> files, contents->ListFiles());
+  for (const int64_t id : files) *next_content_id = std::max(*next_content_id, id + 1);
+  return contents;
 }
 
 }  // namespace
@@ -85,8 +92,8 @@ Result<std::unique_ptr<ObjectStore>> OpenStoreFolder(const LocalObjectStoreOptio
 }
 
 Result<std::unique_ptr<ObjectStore>> OpenLocalObjectStore(const LocalObjectStoreOptions& options) {
-  return OpenStoreFolder(options, [&](const Index::Highest& highest, int64_t*) {
-    return OpenLocalContents(options, highest);
+  return OpenStoreFolder(options, [&](const Index::Highest& highest, int64_t* next_content_id) {
+    return OpenLocalContents(options, highest, next_content_id);
   });
 }
 
