@@ -7,7 +7,7 @@ import tempfile
 import textwrap
 import unittest
 
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hodei_launch.py")
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hodei_start.py")
 
 
 class Ended:
@@ -169,7 +169,7 @@ class Launcher(unittest.TestCase):
         self.assertEqual(ended.code, 1)
         self.assertEqual(ended.plain[0], "Traceback (most recent call last):")
         self.assertEqual(ended.plain[-1], "ValueError: the data is wrong")
-        self.assertNotIn("hodei_launch", "\n".join(ended.plain))
+        self.assertNotIn("hodei_", "\n".join(ended.plain))
         self.assertNotIn("runpy", "\n".join(ended.plain))
 
     def test_a_programs_excepthook_is_used(self):
@@ -241,6 +241,14 @@ class Launcher(unittest.TestCase):
         self.assertEqual(ended.stdout, "ran\n")
         self.assertEqual(ended.severity("Buckets are not available as files at gcs on this machine; gs:// names work."),
                          ["WARNING"])
+
+    def test_a_task_is_announced_as_the_json_package_would_write_it(self):
+        job = {"text": 'a "quoted" \u00e9\n', "list": [1, -2.5, None, True, False, []], "nested": {"": {}}}
+        for space in ("", " \n"):
+            ended = self.launch("import sys; print('json' in sys.modules)", env={"TF_CONFIG": space + json.dumps({"job": job})})
+            self.assertEqual(ended.messages()[0], "Running task with arguments: --cluster={} --task={} --job=" + json.dumps(job))
+            # Its import takes as long as a third of Python's own start.
+            self.assertEqual(ended.stdout, "True\n" if space else "False\n")
 
     def test_a_broken_tf_config_stops_nothing(self):
         self.assertEqual(self.launch("", env={"TF_CONFIG": "{nonsense"}).code, 0)

@@ -34,6 +34,7 @@ struct LibFile {
 
 std::vector<LibFile> LibFiles() {
   return {{"hodei_launch.py", embedded::hodei_launch_py},
+          {"hodei_start.py", embedded::hodei_start_py},
           {"hodei_build.py", embedded::hodei_build_py},
           {"hodei_inspect.py", embedded::hodei_inspect_py}};
 }
@@ -417,7 +418,7 @@ std::vector<std::string> BuiltEnvironments::LaunchArgv(const RuntimeChoice&,
                                                        std::string_view module,
                                                        const std::vector<std::string>& args,
                                                        std::string_view job_dir) const {
-  std::vector<std::string> argv = {kPython, fmt::format("{}/hodei_launch.py", kLibInside),
+  std::vector<std::string> argv = {kPython, fmt::format("{}/hodei_start.py", kLibInside),
                                    std::string(module)};
   argv.insert(argv.end(), args.begin(), args.end());
   if (!job_dir.empty()) {

@@ -548,7 +548,7 @@ TEST_F(BuiltEnvironmentsTest, LaunchKeepsTheUsersWordsAsSingleArguments) {
   std::vector<std::string> argv = environments_->LaunchArgv(
       choice, "trainer.task", {"--a=b c", "$(id)", ""}, "gs://bucket/out");
   EXPECT_THAT(argv, ::testing::ElementsAre("/opt/hodei/packages/bin/python",
-                                           "/opt/hodei/lib/hodei_launch.py", "trainer.task",
+                                           "/opt/hodei/lib/hodei_start.py", "trainer.task",
                                            "--a=b c", "$(id)", "", "--job-dir", "gs://bucket/out"));
   EXPECT_THAT(environments_->LaunchArgv(choice, "m", {}, ""), Not(Contains("--job-dir")));
 }

@@ -8,6 +8,7 @@ namespace hodei::embedded {
 
 extern const std::string_view runtimes_yaml;
 extern const std::string_view hodei_launch_py;
+extern const std::string_view hodei_start_py;
 extern const std::string_view hodei_build_py;
 extern const std::string_view hodei_inspect_py;
 
