@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -122,12 +123,17 @@ TEST_F(OwnDisk, NothingAcknowledgedIsLostInAPowerCut) {
           Result<std::unique_ptr<ObjectStore>> store = Open();
           if (!store.ok()) return 3;
           MakeBucket(store->get());
+          std::atomic<bool> cutting = false;
           for (int t = 0; t < 4; ++t) {
             std::thread([&, t] {
               for (int i = 1;; ++i) {
                 const std::string name = fmt::format("{}-{}", t, i % 10);
                 const int version = round * 100'000 + i;
                 if (!PutWhole(store->get(), name, BytesOf(name, version)).ok()) return;
+                // While ext4 is shut down an fdatasync() under way may succeed for bytes that are
+                // lost, which a power cut cannot do: four threads of pwrite() and fdatasync()
+                // alone lose 2 of 29 such, and none that ended before.
+                if (cutting) return;
                 const std::string line = fmt::format("{} {}\n", name, version);
                 if (write(out, line.data(), line.size()) < 0) return;
                 if (i % 20 == 0) (void)(*store)->Sweep();
@@ -137,6 +143,7 @@ TEST_F(OwnDisk, NothingAcknowledgedIsLostInAPowerCut) {
           std::this_thread::sleep_for(delay);  // the moment of the cut is what varies
           const int disk = open(Mount().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
           uint32_t flags = kWithoutLogFlush;
+          cutting = true;
           _exit(ioctl(disk, kExt4Shutdown, &flags) == 0 ? 0 : kSkipped);
         },
         &said);
