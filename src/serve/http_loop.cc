@@ -268,6 +268,9 @@ void HttpLoop::Next(Connection* connection) {
 
 void HttpLoop::Arm(Connection* connection, uint32_t events) {
   if (!one_shot_ && connection->armed.load(std::memory_order_relaxed) == events) return;
+  // Another thread may have the event, and close, before this call is back: Close() then waits.
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (one_shot_) lock.lock();
   connection->armed.store(events, std::memory_order_release);
   epoll_event event{};
   event.events = events | (one_shot_ ? EPOLLONESHOT : 0U);
