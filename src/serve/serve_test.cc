@@ -246,6 +246,17 @@ TEST(RequestBody, ReadsNumbersOfManyDigits) {
   }
 }
 
+// JavaScript writes 1e20 without an exponent.
+TEST(RequestBody, TakesIntegersBeyond64Bits) {
+  const auto parsed =
+      Parse(R"({"instances": [[100000000000000000000, 1]], "x": 100000000000000000000})",
+            {Matrix(DType::kFloat64)});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  double read = 0;
+  std::memcpy(&read, parsed->inputs[0].data.data(), sizeof read);
+  EXPECT_EQ(read, 1e20);
+}
+
 TEST(NumberRow, LeavesEverythingElseToTheParser) {
   double row[2];
   for (const char* line : {"",

@@ -379,6 +379,15 @@ TEST(EntryText, SeverityComesFromStreamPrefixOrStructure) {
   }
 }
 
+TEST(EntryText, StructuredLineMayHoldAnyNumber) {
+  const EntryText text =
+      ReadEntryText(LogStream::kStdout,
+                    R"({"message":"m","loss":100000000000000000000,"step":9007199254740993})");
+  EXPECT_EQ(text.message, "m");
+  ASSERT_THAT(text.fields, SizeIs(2));
+  EXPECT_EQ(text.fields[0].number, 1e20);
+}
+
 TEST(EntryText, StructuredLineCannotSetResourceOrGrowWithoutBound) {
   std::string line = R"({"message":"m","resource":{"type":"x"},"timestamp":"1999-01-01T00:00:00Z")";
   for (int i = 0; i < 100; ++i) line += fmt::format(",\"f{}\":{}", i, i);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_integers.h"
 #include "wire/json/field_text.h"
 #include "wire/json/well_known.h"
 
@@ -375,8 +376,12 @@ Status ParseWith(simdjson::dom::parser& parser, std::string_view text, Message* 
     if (error != simdjson::SUCCESS) return ResourceExhausted("no memory to parse JSON");
   }
   element root;
-  const auto error =
-      parser.parse(reinterpret_cast<const uint8_t*>(text.data()), text.size(), true).get(root);
+  auto error = parser.parse(text.data(), text.size(), true).get(root);
+  if (error == simdjson::NUMBER_ERROR) {
+    if (const auto narrowed = WithoutWideIntegers(text)) {
+      error = parser.parse(*narrowed).get(root);
+    }
+  }
   if (error != simdjson::SUCCESS) return SyntaxError(error, options.depth_limit);
   return Filler(options).Run(root, message);
 }

@@ -5,6 +5,9 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/wrappers.pb.h>
 
+#include <limits>
+#include <string>
+
 #include "base/testing/status_matchers.h"
 #include "google/cloud/ml/v1/job.pb.h"
 #include "google/cloud/ml/v1/model.pb.h"
@@ -271,6 +274,28 @@ TEST(ParseJson, StructsHoldAnyValue) {
   ASSERT_THAT(ParseJson(text, &out), IsOk());
   EXPECT_EQ(PrintJson(out), text);
   EXPECT_THAT(ParseJson(R"({"a":1,"a":2})", &out), StatusIs(Code::kInvalidArgument));
+}
+
+// JavaScript writes 1e20 without an exponent, and so does our own printer.
+TEST(ParseJson, IntegersBeyond64BitsAreNumbersToo) {
+  google::protobuf::Struct out;
+  ASSERT_THAT(ParseJson(R"({"a":100000000000000000000,"b":-9223372036854775809})", &out), IsOk());
+  EXPECT_EQ(out.fields().at("a").number_value(), 1e20);
+  EXPECT_EQ(out.fields().at("b").number_value(), -9223372036854775808.0);
+  google::protobuf::Struct again;
+  ASSERT_THAT(ParseJson(PrintJson(out), &again), IsOk());
+  EXPECT_EQ(PrintJson(again), PrintJson(out));
+
+  Job job;
+  ASSERT_THAT(ParseJson(R"({"trainingOutput":{"completedTrialCount":9223372036854775807}})", &job),
+              IsOk());
+  EXPECT_EQ(job.training_output().completed_trial_count(), std::numeric_limits<int64_t>::max());
+  EXPECT_THAT(
+      ParseJson(R"({"trainingOutput":{"completedTrialCount":100000000000000000000}})", &job),
+      StatusIs(Code::kInvalidArgument, HasSubstr("completed_trial_count")));
+  const std::string beyond(400, '9');
+  EXPECT_THAT(ParseJson("{\"a\":" + beyond + "}", &out),
+              StatusIs(Code::kInvalidArgument, HasSubstr("a number is malformed or out of range")));
 }
 
 TEST(ParseJson, FieldMasksAreText) {
