@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/encoding.h"
-#include "cli/yaml_printer.h"
+#include "cli/output/yaml_printer.h"
 
 namespace hodei::cli {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "base/secret.h"
 #include "base/status.h"
-#include "cli/json.h"
+#include "cli/output/json.h"
 #include "cli/settings.h"
 #include "net/http_client.h"
 

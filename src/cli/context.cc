@@ -7,8 +7,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "cli/filter.h"
-#include "cli/printer.h"
+#include "cli/output/filter.h"
+#include "cli/output/printer.h"
 #include "cli/service_account.h"
 
 namespace hodei::cli {

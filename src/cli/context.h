@@ -10,9 +10,9 @@
 #include "base/status.h"
 #include "cli/api.h"
 #include "cli/command_line.h"
-#include "cli/console.h"
-#include "cli/format_spec.h"
-#include "cli/json.h"
+#include "cli/output/console.h"
+#include "cli/output/format_spec.h"
+#include "cli/output/json.h"
 #include "cli/settings.h"
 
 namespace hodei::cli {

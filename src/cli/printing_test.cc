@@ -5,14 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
-#include "cli/console.h"
-#include "cli/filter.h"
-#include "cli/format_spec.h"
 #include "cli/ml/job_summary.h"
 #include "cli/ml/log_stream.h"
-#include "cli/printer.h"
+#include "cli/output/console.h"
+#include "cli/output/filter.h"
+#include "cli/output/format_spec.h"
+#include "cli/output/printer.h"
+#include "cli/output/yaml_printer.h"
 #include "cli/testing/run_cli.h"
-#include "cli/yaml_printer.h"
 
 namespace hodei::cli {
 namespace {

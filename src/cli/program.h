@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "cli/console.h"
+#include "cli/output/console.h"
 #include "cli/settings.h"
 
 namespace hodei::cli {

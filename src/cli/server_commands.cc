@@ -11,9 +11,9 @@
 
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/output/spinner.h"
 #include "cli/process.h"
 #include "cli/server_program.h"
-#include "cli/spinner.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

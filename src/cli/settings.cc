@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/json.h"
+#include "cli/output/json.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

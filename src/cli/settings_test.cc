@@ -15,7 +15,7 @@
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/help.h"
-#include "cli/json.h"
+#include "cli/output/json.h"
 #include "cli/testing/imposter.h"
 #include "cli/testing/run_cli.h"
 #include "sys/file.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/output/yaml_reader.h"
 #include "cli/storage/gs_url.h"
-#include "cli/yaml_reader.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/command_line.h"
-#include "cli/json.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "cli/format_spec.h"
-#include "cli/printer.h"
+#include "cli/output/format_spec.h"
+#include "cli/output/printer.h"
 
 namespace hodei::cli {
 namespace {

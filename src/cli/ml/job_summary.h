@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/json.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

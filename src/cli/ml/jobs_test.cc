@@ -5,9 +5,9 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
-#include "cli/json.h"
 #include "cli/ml/local_training.h"
 #include "cli/ml/packaging.h"
+#include "cli/output/json.h"
 #include "cli/process.h"
 #include "cli/testing/imposter.h"
 #include "cli/testing/run_cli.h"

@@ -11,7 +11,7 @@
 
 #include "base/encoding.h"
 #include "cli/ml/job_submission.h"
-#include "cli/spinner.h"
+#include "cli/output/spinner.h"
 
 namespace hodei::cli {
 namespace {

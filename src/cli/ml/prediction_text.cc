@@ -7,7 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "cli/printer.h"
+#include "cli/output/printer.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

@@ -10,7 +10,7 @@
 #include "cli/ml/job_request.h"
 #include "cli/ml/model_paths.h"
 #include "cli/ml/operation_wait.h"
-#include "cli/yaml_reader.h"
+#include "cli/output/yaml_reader.h"
 #include "sys/file.h"
 
 namespace hodei::cli {

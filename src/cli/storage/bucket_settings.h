@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/command_line.h"
-#include "cli/json.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

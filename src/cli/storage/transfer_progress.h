@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "cli/console.h"
+#include "cli/output/console.h"
 
 namespace hodei::cli {
 

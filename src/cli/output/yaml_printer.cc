@@ -1,4 +1,4 @@
-#include "cli/yaml_printer.h"
+#include "cli/output/yaml_printer.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "cli/filter.h"
+#include "cli/output/filter.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/ascii.h"
-#include "cli/format_spec.h"
-#include "cli/printer.h"
+#include "cli/output/format_spec.h"
+#include "cli/output/printer.h"
 
 namespace hodei::cli {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/format_spec.h"
-#include "cli/json.h"
+#include "cli/output/format_spec.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

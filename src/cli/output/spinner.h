@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "cli/console.h"
+#include "cli/output/console.h"
 
 namespace hodei::cli {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "cli/json.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

@@ -1,4 +1,4 @@
-#include "cli/format_spec.h"
+#include "cli/output/format_spec.h"
 
 #include <fmt/format.h>
 

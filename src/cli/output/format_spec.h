@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "cli/json.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

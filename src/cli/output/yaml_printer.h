@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/json.h"
+#include "cli/output/json.h"
 
 namespace hodei::cli {
 

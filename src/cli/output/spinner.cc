@@ -1,4 +1,4 @@
-#include "cli/spinner.h"
+#include "cli/output/spinner.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/yaml_reader.h"
+#include "cli/output/yaml_reader.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>

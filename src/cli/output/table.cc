@@ -1,8 +1,8 @@
 // Tables, plain and boxed.
 #include <algorithm>
 
-#include "cli/console.h"
-#include "cli/printer.h"
+#include "cli/output/console.h"
+#include "cli/output/printer.h"
 
 namespace hodei::cli {
 namespace {

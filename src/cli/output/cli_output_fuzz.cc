@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "cli/console.h"
-#include "cli/format_spec.h"
-#include "cli/printer.h"
-#include "cli/yaml_printer.h"
+#include "cli/output/console.h"
+#include "cli/output/format_spec.h"
+#include "cli/output/printer.h"
+#include "cli/output/yaml_printer.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "cli/printer.h"
+#include "cli/output/printer.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
-#include "cli/yaml_printer.h"
+#include "cli/output/yaml_printer.h"
 
 namespace hodei::cli {
 namespace {

@@ -1,7 +1,7 @@
 // The --filter parser on any text.
 #include <nlohmann/json.hpp>
 
-#include "cli/filter.h"
+#include "cli/output/filter.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(bytes), size);
