@@ -17,41 +17,13 @@
 
 #include "base/failpoint.h"
 #include "store/object/file_bytes.h"
-#include "store/object/removal_gate.h"
+#include "store/object/file_remover.h"
 #include "sys/file.h"
 
 namespace hodei::store {
 namespace {
 
 constexpr int kFolders = 256;
-
-// What stays behind when this process ends is found and removed at the next start.
-class Removals {
- public:
-  explicit Removals(const std::string& directory) : gate_(directory) {}
-
-  void Remove(std::string path) {
-    std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(path));
-    RemoveWaiting();
-  }
-  void Finish() {
-    std::lock_guard lock(mutex_);
-    if (!waiting_.empty()) RemoveWaiting();
-  }
-
- private:
-  void RemoveWaiting() {
-    gate_.Pass([this] {
-      for (const std::string& path : waiting_) unlink(path.c_str());
-      waiting_.clear();
-    });
-  }
-
-  std::mutex mutex_;
-  RemovalGate gate_;                  // guarded by mutex_
-  std::vector<std::string> waiting_;  // guarded by mutex_
-};
 
 // Segments that are open for reading. Thread-safe.
 class SegmentFiles {
@@ -232,7 +204,7 @@ class FileContents : public ContentStore {
 
   const std::string directory_;
   const uint64_t segment_bytes_;
-  Removals removals_;
+  FileRemover removals_;
   SegmentFiles segment_files_;
   // The rest belongs to the index writer.
   int64_t next_segment_;

@@ -1,5 +1,7 @@
 #include "store/object/md5_stream.h"
 
+#include <pthread.h>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -62,6 +64,7 @@ class Md5Stream::Worker {
   }
 
   void Run() {
+    pthread_setname_np(pthread_self(), "md5");
     std::unique_lock lock(mutex_);
     while (true) {
       work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
