@@ -2,10 +2,12 @@
 // and then open bytes; changes run inside one index write each.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -215,7 +217,9 @@ class IndexedStore : public ObjectStore {
   std::unique_ptr<IndexDatabase> database_;  // parts_'s, whose writes recent_ is told of
   const Clock& clock_;
   ContentIds ids_;
-  Md5Threads md5_threads_{8};
+  // More than there are cores would only hold memory.
+  Md5Threads md5_threads_{
+      static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 64U))};
   const ContentTools tools_;
   RecentlyChecked recently_checked_;
 

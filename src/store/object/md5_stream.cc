@@ -1,13 +1,15 @@
 #include "store/object/md5_stream.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <condition_variable>
-#include <deque>
+#include <cstring>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
-#include <vector>
 
 namespace hodei::store {
 
@@ -19,10 +21,30 @@ bool Md5Threads::Take() {
   return false;
 }
 
+namespace {
+
+// Pages that go back to the system with it: freed memory of this size stays with the allocator's
+// arena, of which every thread may have another.
+class Ring {
+ public:
+  Ring()
+      : bytes_(mmap(nullptr, Md5Stream::kQueueBytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    if (bytes_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  ~Ring() { munmap(bytes_, Md5Stream::kQueueBytes); }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  char* at(size_t offset) const { return static_cast<char*>(bytes_) + offset; }
+
+ private:
+  void* bytes_;
+};
+
+}  // namespace
+
 class Md5Stream::Worker {
  public:
-  static constexpr size_t kSpareLimit = 8;
-
   Worker(DigestStream digest, Md5Threads* threads)
       : threads_(*threads), digest_(std::move(digest)), thread_([this] { Run(); }) {}
 
@@ -33,18 +55,17 @@ class Md5Stream::Worker {
 
   void Update(std::string_view bytes) {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return queued_bytes_ < kQueueBytes; });
-    queued_bytes_ += bytes.size();
-    std::string piece;
-    if (!spare_.empty()) {
-      piece = std::move(spare_.back());
-      spare_.pop_back();
+    while (!bytes.empty()) {
+      room_.wait(lock, [this] { return filled_ < kQueueBytes; });
+      const size_t end = (begin_ + filled_) % kQueueBytes;
+      const size_t n = std::min({bytes.size(), kQueueBytes - filled_, kQueueBytes - end});
+      lock.unlock();  // one caller at a time: nobody else fills
+      std::memcpy(ring_.at(end), bytes.data(), n);
+      bytes.remove_prefix(n);
+      lock.lock();
+      filled_ += n;
+      work_.notify_one();
     }
-    lock.unlock();  // one caller at a time: nobody comes in between
-    piece.assign(bytes);
-    lock.lock();
-    queue_.push_back(std::move(piece));
-    work_.notify_one();
   }
 
   std::string Final() {
@@ -53,6 +74,8 @@ class Md5Stream::Worker {
   }
 
  private:
+  static constexpr size_t kPieceBytes = 128 * 1024;  // hashed before their room is given back
+
   // Lets the thread finish what is queued.
   void Stop() {
     {
@@ -67,29 +90,27 @@ class Md5Stream::Worker {
     pthread_setname_np(pthread_self(), "md5");
     std::unique_lock lock(mutex_);
     while (true) {
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      std::string piece = std::move(queue_.front());
-      queue_.pop_front();
+      work_.wait(lock, [this] { return stopping_ || filled_ > 0; });
+      if (filled_ == 0) return;
+      const size_t n = std::min({filled_, kQueueBytes - begin_, kPieceBytes});
       lock.unlock();
-      digest_.Update(piece);
+      digest_.Update({ring_.at(begin_), n});
       lock.lock();
-      queued_bytes_ -= piece.size();
-      // Large buffers are dear: the kernel hands out every page of a new one by itself.
-      if (spare_.size() < kSpareLimit) spare_.push_back(std::move(piece));
+      begin_ = (begin_ + n) % kQueueBytes;
+      filled_ -= n;
       room_.notify_one();
     }
   }
 
   Md5Threads& threads_;
+  const Ring ring_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable room_;
-  std::deque<std::string> queue_;   // guarded by mutex_
-  std::vector<std::string> spare_;  // guarded by mutex_; buffers to be used again
-  size_t queued_bytes_ = 0;         // guarded by mutex_; with the piece being hashed
-  bool stopping_ = false;           // guarded by mutex_
-  DigestStream digest_;             // the thread's until it is joined
+  size_t begin_ = 0;       // guarded by mutex_; written by the thread only
+  size_t filled_ = 0;      // guarded by mutex_; with the piece being hashed
+  bool stopping_ = false;  // guarded by mutex_
+  DigestStream digest_;    // the thread's until it is joined
   std::thread thread_;
 };
 

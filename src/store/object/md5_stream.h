@@ -29,7 +29,7 @@ class Md5Stream {
  public:
   // Bytes hashed by the caller before a thread is asked for, and bytes waiting for the thread.
   static constexpr uint64_t kInlineBytes = 4 << 20;
-  static constexpr size_t kQueueBytes = 4 << 20;
+  static constexpr size_t kQueueBytes = 2 << 20;
 
   // `threads` must outlive the stream.
   explicit Md5Stream(Md5Threads* threads);

@@ -16,7 +16,8 @@
 namespace hodei::store {
 namespace {
 
-constexpr size_t kReadPieceBytes = 1 << 20;
+// Stays in a core's cache, and many readers at once hold little.
+constexpr size_t kReadPieceBytes = 128 * 1024;
 // A content may move once while it is looked up; more often only by a bug.
 constexpr int kOpenAttempts = 5;
 constexpr uint64_t kCheckedBytes = 1ULL << 30;
