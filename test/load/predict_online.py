@@ -15,13 +15,15 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT / "test" / "engines"), str(ROOT / "test")]
+sys.path[:0] = [str(ROOT / "test" / "engines"), str(ROOT / "test"), str(pathlib.Path(__file__).resolve().parent)]
 import runtime_environment  # noqa: E402
+from _peers import load  # noqa: E402
 from conftest import ENVIRONMENT_CACHE, Server  # noqa: E402
 
 SERVE = ROOT / "build" / "release" / "bin" / "serve" / "hodei-serve"
 PEER_PACKAGES = ["fastapi", "uvicorn[standard]", "flask", "gunicorn"]
 ROUNDS, OURS, THEIRS = 5, 3000, 300
+CONNECTIONS = 16
 START_SECONDS = 180
 POLL_SECONDS = 0.005
 # Of the models: file and framework.
@@ -175,6 +177,12 @@ class Target:
         return used / count
 
 
+    def cpu_per_request_of_many(self, count):
+        """The same with CONNECTIONS clients at once, who do not let the server sleep between two requests."""
+        return load(self.port, self.request, connections=CONNECTIONS, requests=count,
+                    pids={member for pid in self.pids for member in family(pid)})["cpu_us"]
+
+
 @contextlib.contextmanager
 def running(command, port, body, environment):
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -285,6 +293,9 @@ def compare(name, folder, runtime, bin_dir, kinds):
                 mine[f"{name}_whole"] = whole.cpu_per_request(OURS)
             for row, value in mine.items():
                 yield row, None, value, 0
+            if whole:
+                many = whole.cpu_per_request_of_many(10 * OURS)
+                print(f"bench predict_{name}_whole_{CONNECTIONS} {many:.2f} us max=35 note={NOTES['xgb_whole']}, {CONNECTIONS} clients at once")
             for server, target in others.items():
                 theirs = target.cpu_per_request(THEIRS)
                 for row, value in mine.items():

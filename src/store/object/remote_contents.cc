@@ -97,7 +97,7 @@ void RemoteContents::RemoveFile(int64_t id) {
   }
   {
     std::lock_guard lock(removals_mutex_);
-    if (removing_.size() >= kRemovalsWaiting || !removing_.insert(id).second) return;
+    if (removing_.size() >= parts_.removals_waiting || !removing_.insert(id).second) return;
     removals_.push_back(id);
   }
   wake_.notify_one();

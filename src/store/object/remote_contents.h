@@ -23,8 +23,6 @@ namespace hodei::store {
 
 // Contents of up to this size are fetched whole and checked before anybody sees them.
 inline constexpr uint64_t kFetchedWholeBytes = kCacheRunBlocks * kCacheBlockBytes;
-// Removals that wait for the server; what is more is found by the next start's listing.
-inline constexpr size_t kRemovalsWaiting = 1'000'000;
 inline constexpr int kRemovingThreads = 4;
 
 class RemoteContents : public ContentStore {
@@ -35,6 +33,7 @@ class RemoteContents : public ContentStore {
     std::string directory;     // the store's folder
     std::string cache_folder;  // emptied
     uint64_t cache_bytes = 0;
+    size_t removals_waiting = 0;  // at most; what is more is found by the next start's listing
     int64_t next_content_id = 1;  // greater than all given out before the start
   };
   static Result<std::unique_ptr<RemoteContents>> Create(Parts parts);

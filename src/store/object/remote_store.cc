@@ -121,6 +121,7 @@ Result<std::unique_ptr<ContentStore>> MakeContents(const std::string& directory,
   parts.directory = directory;
   parts.cache_folder = cache_folder;
   parts.cache_bytes = options.cache_bytes;
+  parts.removals_waiting = options.removals_waiting;
   parts.next_content_id = next_content_id;
   ASSIGN_OR_RETURN(std::unique_ptr<RemoteContents> contents,
                    RemoteContents::Create(std::move(parts)));

@@ -19,10 +19,14 @@ namespace hodei::store {
 
 using ::hodei::objects::ContentPlace;
 
+// Removals that wait for the server; what is more is found by the listing of the next start.
+inline constexpr size_t kRemovalsWaiting = 1'000'000;
+
 struct RemoteOptions {
   S3Options server;
   std::string prefix;                  // of all keys; empty, or with a slash at its end
   uint64_t cache_bytes = 64ULL << 30;  // of the copies in the folder
+  size_t removals_waiting = kRemovalsWaiting;
   // Open although another folder was the last to use these bytes: after a restore.
   bool take_over = false;
 };

@@ -4,6 +4,7 @@
 
 #include "base/testing/fake_clock.h"
 #include "base/testing/status_matchers.h"
+#include "store/object/local_files.h"
 #include "store/object/testing/object_store_conformance.h"
 #include "store/s3/testing/fake_s3.h"
 #include "sys/file.h"
@@ -201,6 +202,24 @@ TEST_F(RemoteStore, WhatACrashLeftIsFoundAndRemoved) {
   AwaitStored(2);
   EXPECT_EQ(Get("a"), "kept");
   EXPECT_TRUE(place_.server.objects().contains("hodei/something else"));
+}
+
+TEST_F(RemoteStore, RemovalsWaitUpToTheirLimitAndTheRestIsFoundAtTheNextStart) {
+  options_.removals_waiting = 2;
+  Open();
+  for (const char* name : {"a", "b", "c"})
+    ASSERT_THAT(Put(name, std::string(200'000, *name)), IsOk());
+  {
+    ASSERT_OK_AND_ASSIGN(const UniqueFd paused, PauseRemovals(place_.folder.path() + "/objects"));
+    for (const char* name : {"a", "b", "c"}) {
+      ASSERT_THAT(store_->DeleteObject("bucket", name, std::nullopt, {}), IsOk());
+    }
+    EXPECT_EQ(stored(), 3U);
+  }
+  AwaitStored(1);
+  Open();
+  SweepAll();
+  AwaitStored(0);
 }
 
 TEST_F(RemoteStore, UploadsGoOnAfterARestart) {
