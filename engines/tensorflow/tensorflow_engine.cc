@@ -83,10 +83,14 @@ class StatusHolder {
   LibraryStatus* status_;
 };
 
-// ConfigProto: inter_op_parallelism_threads = 5, intra_op_parallelism_threads = 2.
+// ConfigProto: inter_op_parallelism_threads = 5, intra_op_parallelism_threads = 2. With one thread
+// that is the caller's, which the library writes as a negative number: handing each call to a
+// thread of its own and back costs more than a small model does.
 std::string ThreadsConfig(int32_t threads) {
   const auto count = static_cast<char>(std::clamp(threads, 1, 100));
-  return std::string{0x10, count, 0x28, count};
+  std::string config{0x10, count, 0x28};
+  if (count > 1) return config + count;
+  return config + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";  // -1
 }
 
 // One signature as the ABI shows it; owns what the specs point to.

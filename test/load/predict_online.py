@@ -24,6 +24,7 @@ SERVE = ROOT / "build" / "release" / "bin" / "serve" / "hodei-serve"
 PEER_PACKAGES = ["fastapi", "uvicorn[standard]", "flask", "gunicorn"]
 ROUNDS, OURS, THEIRS = 5, 3000, 300
 CONNECTIONS = 16
+OVER_BARE_US = 14
 START_SECONDS = 180
 POLL_SECONDS = 0.005
 # Of the models: file and framework.
@@ -276,6 +277,12 @@ def commands(bin_dir, kinds, folder):
     return made
 
 
+def bare_tensorflow_us(runtime, model):
+    """CPU of a bare call of TensorFlow's C API."""
+    command = [runtime, ROOT / "test" / "load" / "bare_tensorflow.py", model, "30", str(OURS)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+
+
 def compare(name, folder, runtime, bin_dir, kinds):
     """One model behind ours and the peers, all running, measured in turn."""
     with contextlib.ExitStack() as stack:
@@ -293,6 +300,11 @@ def compare(name, folder, runtime, bin_dir, kinds):
                 mine[f"{name}_whole"] = whole.cpu_per_request(OURS)
             for row, value in mine.items():
                 yield row, None, value, 0
+            if name == "keras":
+                bare = bare_tensorflow_us(runtime, folder / name)
+                print(f"bench predict_keras_bare {mine[name]:.2f} us peer=c_api:{bare:.2f}")
+                print(f"bench predict_keras_over_bare {mine[name] - bare:.2f} us max={OVER_BARE_US} "
+                      "note=CPU of hodei-serve less that of the same call of TensorFlow's C API")
             if whole:
                 many = whole.cpu_per_request_of_many(10 * OURS)
                 print(f"bench predict_{name}_whole_{CONNECTIONS} {many:.2f} us max=35 note={NOTES['xgb_whole']}, {CONNECTIONS} clients at once")
