@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
@@ -31,8 +32,12 @@ void FileRemover::Finish() {
 void FileRemover::RemoveWaiting() {
   gate_.Pass([this] {
     for (const std::string& path : waiting_) {
-      // Kept open across the removal: the file lives, without a name, until it is closed.
-      UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      UniqueFd file;
+      struct stat facts {};
+      if (stat(path.c_str(), &facts) == 0 && facts.st_size >= kClosedLaterBytes) {
+        // Kept open across the removal: the file lives, without a name, until it is closed.
+        file = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      }
       unlink(path.c_str());
       if (file) Close(std::move(file));
     }

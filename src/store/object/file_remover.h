@@ -1,10 +1,11 @@
-// Removes content files. A file's name is gone when Remove() returns; giving a gigabyte back takes
-// the file system half a second, so that happens on a thread of its own, and no answer waits for
-// it.
+// Removes content files. A file's name is gone when Remove() returns, and so is its space unless
+// the file is large: giving a gigabyte back takes the file system half a second, which happens on a
+// thread of its own, and no answer waits for it.
 #pragma once
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -19,7 +20,9 @@ namespace hodei::store {
 // Files whose removal waits for the end of a pause. What is beyond is a leftover, which recovery at
 // the next start removes, like everything that still waits when this process ends.
 inline constexpr size_t kFileRemovalsWaiting = 1'000'000;
-// Nameless files that wait for the thread; who would add one more closes his own.
+// Files of this size and more are left to the thread.
+inline constexpr int64_t kClosedLaterBytes = 32 << 20;
+// Nameless files that wait for it; who would add one more closes his own.
 inline constexpr size_t kFilesClosing = 64;
 
 // Thread-safe.

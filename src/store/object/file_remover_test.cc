@@ -16,9 +16,10 @@ namespace {
 
 class FileRemoverTest : public ::testing::Test {
  protected:
-  std::string Make(int number) const {
+  std::string Make(int number, int64_t size = 5) const {
     std::string path = fmt::format("{}/file-{}", folder_.path(), number);
     std::ofstream(path) << "bytes";
+    std::filesystem::resize_file(path, size);
     return path;
   }
   size_t Files() const {
@@ -46,11 +47,18 @@ TEST_F(FileRemoverTest, NamesGoAtOnceAndSpaceByTheEnd) {
   const int count = 3 * static_cast<int>(kFilesClosing);
   {
     FileRemover remover(folder_.path());
-    for (int i = 0; i < count; ++i) remover.Remove(Make(i));
+    for (int i = 0; i < count; ++i) remover.Remove(Make(i, kClosedLaterBytes));
     EXPECT_EQ(Files(), 0U);
     EXPECT_LE(Nameless(), kFilesClosing + 1);
     remover.Remove(folder_.path() + "/never-there");
   }
+  EXPECT_EQ(Nameless(), 0U);
+}
+
+TEST_F(FileRemoverTest, SpaceOfSmallFilesIsFreeAtOnce) {
+  FileRemover remover(folder_.path());
+  for (int i = 0; i < 20; ++i) remover.Remove(Make(i, kClosedLaterBytes - 1));
+  EXPECT_EQ(Files(), 0U);
   EXPECT_EQ(Nameless(), 0U);
 }
 
