@@ -15,4 +15,15 @@ namespace hodei {
 // JSON stays as wrong as it was. Linear in the text.
 std::optional<std::string> WithoutWideIntegers(std::string_view json);
 
+// simdjson's dom::parser::parse() of `json`, and once more with the wide integers written as
+// doubles when it fails. `copy` as there: false when the text has the parser's padding behind it.
+template <typename Parser>
+auto ParseWithWideIntegers(Parser* parser, std::string_view json, bool copy = true) {
+  auto document = parser->parse(json.data(), json.size(), copy);
+  if (document.error()) {
+    if (const auto narrowed = WithoutWideIntegers(json)) document = parser->parse(*narrowed);
+  }
+  return document;
+}
+
 }  // namespace hodei

@@ -188,8 +188,7 @@ Result<ParsedRequest> Reader::Read(ondemand::parser* parser, std::string_view bo
     // The instances do not fit the default signature; the name of another may follow them.
     simdjson::dom::parser strict;
     std::string_view name;
-    const auto narrowed = WithoutWideIntegers(body);
-    if (strict.parse(body.data(), body.size(), false)["signature_name"].get_string().get(name) ==
+    if (ParseWithWideIntegers(&strict, body, false)["signature_name"].get_string().get(name) ==
         simdjson::SUCCESS) {
       ASSIGN_OR_RETURN(size_t named, ChooseSignature(signatures_, name));
       if (named != signature_) {
@@ -203,11 +202,9 @@ Result<ParsedRequest> Reader::Read(ondemand::parser* parser, std::string_view bo
   if (other_keys_) {
     // What was skipped has not been looked at closely.
     simdjson::dom::parser strict;
-    simdjson::error_code error = strict.parse(body.data(), body.size(), false).error();
-    if (error == simdjson::NUMBER_ERROR) {
-      if (const auto narrowed = WithoutWideIntegers(body)) error = strict.parse(*narrowed).error();
+    if (simdjson::error_code error = ParseWithWideIntegers(&strict, body, false).error()) {
+      return NotJson(error);
     }
-    if (error != simdjson::SUCCESS) return NotJson(error);
   }
   ParsedRequest request;
   request.signature = signature_;

@@ -255,6 +255,17 @@ TEST(RequestBody, TakesIntegersBeyond64Bits) {
   double read = 0;
   std::memcpy(&read, parsed->inputs[0].data.data(), sizeof read);
   EXPECT_EQ(read, 1e20);
+
+  // Also where the signature's name is looked for because the instances do not fit the default one.
+  Signature first = Matrix(DType::kFloat64);
+  first.name = "serving_default";
+  first.inputs[0].shape = {-1, 5};
+  Signature other = Matrix(DType::kFloat64);
+  other.name = "other";
+  const auto named = Parse(
+      R"({"instances": [[100000000000000000000, 1]], "signature_name": "other"})", {first, other});
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(named->signature, 1U);
 }
 
 TEST(NumberRow, LeavesEverythingElseToTheParser) {

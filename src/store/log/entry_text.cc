@@ -46,11 +46,7 @@ bool ReadStructured(std::string_view line, EntryText* out) {
   // One parser per thread: its buffers are the cost of parsing.
   thread_local simdjson::dom::parser parser(kLogFrameMaxText * 4 + simdjson::SIMDJSON_PADDING);
   simdjson::dom::element root;
-  auto error = parser.parse(line.data(), line.size(), true).get(root);
-  if (error == simdjson::NUMBER_ERROR) {
-    if (const auto narrowed = WithoutWideIntegers(line)) error = parser.parse(*narrowed).get(root);
-  }
-  if (error != simdjson::SUCCESS) return false;
+  if (ParseWithWideIntegers(&parser, line).get(root) != simdjson::SUCCESS) return false;
   simdjson::dom::object object;
   if (root.get_object().get(object) != simdjson::SUCCESS) return false;
   std::string_view message;

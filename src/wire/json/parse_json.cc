@@ -376,12 +376,7 @@ Status ParseWith(simdjson::dom::parser& parser, std::string_view text, Message* 
     if (error != simdjson::SUCCESS) return ResourceExhausted("no memory to parse JSON");
   }
   element root;
-  auto error = parser.parse(text.data(), text.size(), true).get(root);
-  if (error == simdjson::NUMBER_ERROR) {
-    if (const auto narrowed = WithoutWideIntegers(text)) {
-      error = parser.parse(*narrowed).get(root);
-    }
-  }
+  const auto error = ParseWithWideIntegers(&parser, text).get(root);
   if (error != simdjson::SUCCESS) return SyntaxError(error, options.depth_limit);
   return Filler(options).Run(root, message);
 }
